@@ -1,0 +1,1 @@
+"""The Firebreak gateway: authenticates, authorizes, bounds and records every call between agents, tools and models."""

@@ -1,0 +1,83 @@
+"""What the chain asks of the outside. Adapters implement these; unit tests hand in hand-written fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.call import Call, Metadata, Principal, Session
+from gateway.core.deadline import Deadline
+from gateway.errors import CallError
+from gateway.service import Finish, Send
+from gateway.targets import Target
+
+Clock = Callable[[], float]
+"""Monotonic seconds, the same clock as the running event loop's `time()`."""
+
+
+class Authenticator(Protocol):
+    """Turns credentials into who calls and for whom."""
+
+    async def authenticate(self, call: Call) -> tuple[Principal, Session]:
+        """Raises CallError with CREDENTIALS_* or SESSION_INVALID. Never answers with a default principal."""
+        ...
+
+
+class SessionIssuer(Protocol):
+    """Makes the token with which a service makes child calls of `call`."""
+
+    def issue(self, call: Call) -> str:
+        """A signed token bound to `call.target`'s identity, ending at `call.deadline`, one level deeper."""
+        ...
+
+
+class Upstream(Protocol):
+    """Carries one attempt to a target."""
+
+    async def call(
+        self,
+        target: Target,
+        method: str,
+        metadata: Metadata,
+        request: bytes,
+        deadline: Deadline,
+        streams: bool,
+        send: Send,
+    ) -> Finish:
+        """Sends `request`, hands each response message to `send`, returns the target's own finish.
+
+        Raises CallError TARGET_UNAVAILABLE when the connection could not be made or broke. Cancelling the task cancels the
+        call at the target.
+        """
+        ...
+
+
+class AttemptRecord(Protocol):
+    """One attempt's span. `metadata` are the trace headers for the target."""
+
+    @property
+    def metadata(self) -> Metadata: ...
+
+    def end(self, finish: Finish | CallError | BaseException) -> None: ...
+
+
+class Recorder(Protocol):
+    """Puts calls on record: metrics, log, spans. Never raises and never waits."""
+
+    def started(self, call: Call) -> None:
+        """A call came in; nothing is verified yet."""
+        ...
+
+    def attempt(self, call: Call) -> AttemptRecord:
+        """One attempt at the target starts."""
+        ...
+
+    def ended(self, call: Call, outcome: Finish | CallError | BaseException) -> None:
+        """The call ended: `call.facts` is complete. An exception that is no CallError is cancellation or a bug."""
+        ...
+
+
+class InFlight(Protocol):
+    """The calls that run now, by id: a session token is worthless when its parent call has ended."""
+
+    def __contains__(self, call_id: object) -> bool: ...

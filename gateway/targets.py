@@ -1,0 +1,71 @@
+"""A target as the chain sees it: its configuration, and what is known of the service behind it now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from gateway.config import ServiceConfig
+from gateway.routes import Kind
+
+
+class State(StrEnum):
+    """Whether a service can take calls."""
+
+    STARTING = "starting"
+    READY = "ready"
+    NOT_READY = "not_ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a service said of itself by Describe: `response` is that answer, as bytes, given to callers as it came.
+
+    `schema` is the JSON Schema of a tool's arguments, None for other kinds.
+    """
+
+    response: bytes
+    name: str
+    description: str
+    version: str
+    framework: str
+    framework_version: str
+    core_version: str
+    python: str
+    schema: Mapping[str, Any] | None = None
+    schema_sha256: str = ""
+
+
+@dataclass(slots=True)
+class Target:
+    """One configured service. Configuration is frozen; `state`, `reason` and `description` follow the service.
+
+    `reason` says why a service is not ready, in words for the platform engineer.
+    """
+
+    config: ServiceConfig
+    address: str
+    identity: str
+    state: State = State.STARTING
+    reason: str = ""
+    description: Description | None = field(default=None)
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def kind(self) -> Kind:
+        return self.config.kind
+
+
+class Targets(Protocol):
+    """The targets by name."""
+
+    def get(self, name: str) -> Target | None: ...
+
+    def all(self) -> tuple[Target, ...]:
+        """Every target, sorted by name."""
+        ...
