@@ -1,0 +1,96 @@
+"""Admit sheds load before anything costly is done for a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.call import Call
+from gateway.config import Admission
+from gateway.core.token_bucket import TokenBuckets
+from gateway.errors import CallError, Reason
+from gateway.ports import Clock
+from gateway.service import Filter, Finish, Send, Service
+
+_COME_BACK = 1.0
+"""Seconds after which a caller that was shed may try again: calls end and gateways restart in about that time."""
+
+
+@dataclass(slots=True)
+class Admitted:
+    """Calls in flight: those from outside, and those that services make while they serve one (child calls)."""
+
+    outside: int = 0
+    children: int = 0
+
+    def of(self, child: bool) -> int:
+        return self.children if child else self.outside
+
+    def count(self, child: bool, change: int) -> None:
+        if child:
+            self.children += change
+        else:
+            self.outside += change
+
+
+def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admitted: Admitted | None = None) -> Filter:
+    """Rejects with DRAINING, OVERLOADED, RATE_LIMITED or DEPTH_EXCEEDED; holds a place in flight until the call ends.
+
+    A child call belongs to work that was let in before. So it is served while the gateway drains, and it has as many
+    places of its own as there are for calls from outside: a gateway full of agents can still serve their tools.
+    """
+    places = admitted or Admitted()
+    buckets = TokenBuckets(admission.principal_rate.per_second, admission.principal_rate.burst)
+
+    def check(call: Call, child: bool) -> None:
+        if draining() and not child:
+            raise CallError(
+                Reason.DRAINING, "This gateway is shutting down. Connect again and retry.", retry_after=_COME_BACK
+            )
+        if places.of(child) >= admission.in_flight:
+            raise CallError(
+                Reason.OVERLOADED,
+                f"The gateway serves {admission.in_flight} calls at once and is full. Try again shortly.",
+                retry_after=_COME_BACK,
+                quota="gateway:in_flight",
+            )
+        _check_rate(call, buckets, admission.principal_rate.per_second, clock())
+        _check_depth(call, admission.max_depth)
+
+    def wrap(inner: Service) -> Service:
+        async def admitting(call: Call, send: Send) -> Finish:
+            child = call.session is not None and call.session.depth > 0
+            check(call, child)
+            places.count(child, 1)
+            try:
+                call.facts.stages["admit"] = clock() - call.facts.started
+                return await inner(call, send)
+            finally:
+                places.count(child, -1)
+
+        return admitting
+
+    return wrap
+
+
+def _check_rate(call: Call, buckets: TokenBuckets, per_second: float, now: float) -> None:
+    assert call.principal is not None  # Authenticate comes first
+    wait = buckets.take(call.principal.id, now)
+    if wait:
+        raise CallError(
+            Reason.RATE_LIMITED,
+            f"You make more than {per_second:g} calls a second. Try again in {wait:.3g} s.",
+            retry_after=wait,
+            quota=f"principal:{call.principal.id}",
+        )
+
+
+def _check_depth(call: Call, max_depth: int) -> None:
+    assert call.session is not None  # Authenticate comes first
+    if call.session.depth > max_depth:
+        raise CallError(
+            Reason.DEPTH_EXCEEDED,
+            f"This call is {call.session.depth} calls deep; at most {max_depth} are allowed. "
+            "Look for agents that call each other in a circle.",
+            quota="session:depth",
+        )

@@ -1,0 +1,145 @@
+"""Bulkhead keeps one target's load from taking everyone's capacity."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.call import Call
+from gateway.config import Limits
+from gateway.core.concurrency import ConcurrencyLimit, ConcurrencySnapshot
+from gateway.core.deadline import Deadline
+from gateway.core.token_bucket import TokenBucket
+from gateway.errors import CallError, Reason
+from gateway.ports import Clock
+from gateway.service import Filter, Finish, Send, Service
+from gateway.targets import Target
+from gateway.time_limit import TimeLimit
+
+_PLACE_COMES_FREE = 0.1
+"""Seconds after which a call that found the queue full may try again; when a place comes free is not known."""
+
+_HEAD_START = 0.005
+"""Seconds before the deadline at which waiting ends: Deadline ends the call then, and could not say that nothing was done."""
+
+Places = ConcurrencyLimit[asyncio.Future[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Compartment:
+    """One target's rate and places."""
+
+    bucket: TokenBucket
+    places: Places
+
+
+class Bulkheads:
+    """The compartment of each target, by its name; made when it is first asked for."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._compartments: dict[str, Compartment] = {}
+
+    def get(self, target: Target) -> Compartment:
+        compartment = self._compartments.get(target.name)
+        if compartment is None:
+            compartment = self._compartments[target.name] = _compartment(target.config.limits, self._clock())
+        return compartment
+
+    def snapshots(self) -> Mapping[str, ConcurrencySnapshot]:
+        """Calls that run and wait now, by target."""
+        return {name: each.places.snapshot() for name, each in self._compartments.items()}
+
+
+def _compartment(limits: Limits, now: float) -> Compartment:
+    bucket = TokenBucket(limits.rate.per_second, limits.rate.burst, now)
+    return Compartment(bucket, ConcurrencyLimit(limits.concurrency, limits.queue))
+
+
+def bulkhead(clock: Clock, bulkheads: Bulkheads | None = None) -> Filter:
+    """Rejects with RATE_LIMITED or CONCURRENCY_LIMITED; a call that finds no place waits its turn, at most to its deadline.
+
+    A place is held until the response stream has ended. A call that is cancelled while it waits leaves nothing behind.
+    """
+    compartments = bulkheads or Bulkheads(clock)
+
+    def wrap(inner: Service) -> Service:
+        async def bounded(call: Call, send: Send) -> Finish:
+            assert call.target is not None  # Validate comes first
+            compartment = compartments.get(call.target)
+            _check_rate(compartment.bucket, call.target, clock())
+            if not compartment.places.enter():
+                await _wait(compartment.places, call.target, call.deadline)
+            try:
+                call.facts.stages["bulkhead"] = clock() - call.facts.started
+                return await inner(call, send)
+            finally:
+                _leave(compartment.places)
+
+        return bounded
+
+    return wrap
+
+
+def _check_rate(bucket: TokenBucket, target: Target, now: float) -> None:
+    wait = bucket.take(now)
+    if wait:
+        raise CallError(
+            Reason.RATE_LIMITED,
+            f'"{target.name}" takes {target.config.limits.rate.per_second:g} calls a second. Try again in {wait:.3g} s.',
+            metadata={"target": target.name},
+            retry_after=wait,
+            quota=f"target:{target.name}",
+        )
+
+
+async def _wait(places: Places, target: Target, deadline: Deadline) -> None:
+    """Returns when the call has a place; raises CallError CONCURRENCY_LIMITED or DEADLINE_EXCEEDED."""
+    place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    if not places.wait(place):
+        raise _full(target)
+    try:
+        with TimeLimit(deadline.at - _HEAD_START):
+            await place
+    except TimeoutError:
+        _abandon(places, place)
+        raise _too_late(target) from None
+    except asyncio.CancelledError:
+        _abandon(places, place)
+        raise
+
+
+def _abandon(places: Places, place: asyncio.Future[None]) -> None:
+    if place.done() and not place.cancelled():
+        _leave(places)  # the place was given in the very moment in which the call stopped waiting
+    else:
+        places.give_up(place)
+
+
+def _leave(places: Places) -> None:
+    """Passes the place on to the first waiter that is still there."""
+    while (place := places.leave()) is not None:
+        if not place.done():
+            place.set_result(None)
+            return
+
+
+def _full(target: Target) -> CallError:
+    limits = target.config.limits
+    return CallError(
+        Reason.CONCURRENCY_LIMITED,
+        f'"{target.name}" serves {limits.concurrency} calls at once and {limits.queue} wait. Try again shortly.',
+        metadata={"target": target.name},
+        retry_after=_PLACE_COMES_FREE,
+        quota=f"target:{target.name}",
+    )
+
+
+def _too_late(target: Target) -> CallError:
+    return CallError(
+        Reason.DEADLINE_EXCEEDED,
+        f'The deadline passed while the call waited for a place at "{target.name}", which serves '
+        f"{target.config.limits.concurrency} at once. Nothing was done. Allow more time, or try again later.",
+        metadata={"target": target.name},
+    )

@@ -1,0 +1,150 @@
+"""Admit: each limit on both sides, in its order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gateway.call import Call
+from gateway.config import Admission, Rate
+from gateway.errors import CallError, Code, Reason
+from gateway.filters.admit import Admitted, admit
+from gateway.service import Finish, Service
+from tests.calls import FakeService, discard, make_call, takes
+from tests.virtual_time import clock, virtual_time
+
+CHILD: dict[str, Any] = {"principal": "service:assistant", "depth": 1}
+
+
+def admitting(
+    inner: Service | None = None, *, draining: bool = False, admitted: Admitted | None = None, **admission: Any
+) -> Service:
+    return admit(Admission(**admission), clock, lambda: draining, admitted)(inner or FakeService())
+
+
+async def refused(service: Service, call: Call) -> CallError:
+    with pytest.raises(CallError) as caught:
+        await service(call, discard)
+    return caught.value
+
+
+@virtual_time
+async def test_passes_the_call_on_and_the_finish_back() -> None:
+    finish, call = Finish(Code.NOT_FOUND, "no such page"), make_call(started=clock() - 1.5)
+    assert await admitting(FakeService([finish]))(call, discard) is finish
+    assert call.facts.stages == {"admit": 1.5}
+
+
+@virtual_time
+async def test_draining_refuses_new_work() -> None:
+    error = await refused(admitting(draining=True), make_call())
+    assert (error.reason, error.code, error.retry_after) == (Reason.DRAINING, Code.UNAVAILABLE, 1.0)
+
+
+@virtual_time
+async def test_draining_lets_work_in_progress_make_its_child_calls() -> None:
+    assert await admitting(draining=True)(make_call(**CHILD), discard) == Finish()
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+@pytest.mark.parametrize("caller", [{}, CHILD])
+def test_in_flight(limit: int, caller: dict[str, Any]) -> None:
+    @virtual_time
+    async def scenario() -> None:
+        service = admitting(FakeService([takes(5.0)] * limit), in_flight=limit)
+        running = [asyncio.ensure_future(service(make_call(**caller), discard)) for _ in range(limit)]
+        await asyncio.sleep(1.0)
+        error = await refused(service, make_call(**caller))
+        assert (error.reason, error.code) == (Reason.OVERLOADED, Code.RESOURCE_EXHAUSTED)
+        assert (error.retry_after, error.quota) == (1.0, "gateway:in_flight")
+        await asyncio.gather(*running)
+        assert await service(make_call(**caller), discard) == Finish()
+
+    scenario()
+
+
+@virtual_time
+async def test_a_gateway_full_of_agents_still_serves_their_tools() -> None:
+    """Else each agent call would hold a place and none could ever be finished."""
+    admitted = Admitted()
+    service = admitting(FakeService([takes(5.0)]), in_flight=1, admitted=admitted)
+    agent = asyncio.ensure_future(service(make_call(), discard))
+    await asyncio.sleep(1.0)
+    assert await service(make_call(**CHILD), discard) == Finish()
+    assert admitted == Admitted(outside=1, children=0)
+    await agent
+
+
+@pytest.mark.parametrize("end", [CallError(Reason.TARGET_UNAVAILABLE, "gone"), RuntimeError("a bug"), Finish()])
+@pytest.mark.parametrize("caller", [{}, CHILD])
+def test_the_place_comes_back_however_the_call_ends(end: Any, caller: dict[str, Any]) -> None:
+    @virtual_time
+    async def scenario() -> None:
+        admitted = Admitted()
+        service = admitting(FakeService([takes(1.0, end)]), in_flight=1, admitted=admitted)
+        await asyncio.gather(service(make_call(**caller), discard), return_exceptions=True)
+        assert admitted == Admitted()
+
+    scenario()
+
+
+@virtual_time
+async def test_the_place_comes_back_when_the_call_is_cancelled() -> None:
+    admitted = Admitted()
+    task = asyncio.ensure_future(admitting(FakeService([takes(60.0)]), admitted=admitted)(make_call(), discard))
+    await asyncio.sleep(1.0)
+    assert admitted == Admitted(outside=1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert admitted == Admitted()
+
+
+@virtual_time
+async def test_principal_rate() -> None:
+    service = admitting(principal_rate=Rate(per_second=2.0, burst=3))
+    for _ in range(3):
+        await service(make_call(), discard)
+    error = await refused(service, make_call())
+    assert (error.reason, error.retry_after, error.quota) == (Reason.RATE_LIMITED, 0.5, "principal:user:ada")
+    assert await service(make_call(principal="user:bob"), discard) == Finish()
+    await asyncio.sleep(0.5)
+    assert await service(make_call(), discard) == Finish()
+    await refused(service, make_call())
+
+
+@pytest.mark.parametrize("max_depth", [0, 4])
+def test_max_depth(max_depth: int) -> None:
+    @virtual_time
+    async def scenario() -> None:
+        inner = FakeService()
+        service = admitting(inner, max_depth=max_depth)
+        await service(make_call(depth=max_depth), discard)
+        error = await refused(service, make_call(depth=max_depth + 1))
+        assert (error.reason, error.retry_after) == (Reason.DEPTH_EXCEEDED, None)
+        assert inner.calls == 1
+
+    scenario()
+
+
+@virtual_time
+async def test_the_cheapest_and_most_general_reason_comes_first() -> None:
+    """One fault after the other is taken away; what is left shows the order."""
+    tight: dict[str, Any] = {"in_flight": 1, "principal_rate": Rate(per_second=0.001, burst=1), "max_depth": 0}
+    full = Admitted(outside=1, children=1)
+    assert (await refused(admitting(draining=True, admitted=full, **tight), make_call())).reason is Reason.DRAINING
+    deep = make_call(depth=1)
+    assert (await refused(admitting(draining=True, admitted=full, **tight), deep)).reason is Reason.OVERLOADED
+    service = admitting(**tight)
+    assert (await refused(service, deep)).reason is Reason.DEPTH_EXCEEDED
+    assert (await refused(service, deep)).reason is Reason.RATE_LIMITED
+
+
+@virtual_time
+async def test_a_refused_call_holds_no_place() -> None:
+    admitted = Admitted()
+    service = admitting(admitted=admitted, principal_rate=Rate(per_second=1.0, burst=1), max_depth=0)
+    assert (await refused(service, make_call(depth=1))).reason is Reason.DEPTH_EXCEEDED
+    assert (await refused(service, make_call())).reason is Reason.RATE_LIMITED
+    assert admitted == Admitted()
