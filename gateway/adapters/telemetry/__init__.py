@@ -1,0 +1,1 @@
+"""The record of calls: metrics, one log line each, spans."""

@@ -1,0 +1,104 @@
+"""Prometheus metrics. Every label has a small fixed set of values: no name that a caller makes up becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.adapters.telemetry.tally import Spread, Tally
+from gateway.call import Call, Facts
+from gateway.errors import Code, Reason
+
+NONE = "-"
+"""Label of what a call did not have: a rejected call's target, a gateway method's kind."""
+
+_CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_STAGE_SECONDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5, 30)
+_STAGE_TEXT = "Time from the mark before to this one: a stage, with the unmarked stages in front of it"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is read when metrics are asked for: calls in flight, each target's breaker state, log lines dropped."""
+
+    in_flight: Callable[[], int]
+    breaker_states: Callable[[], Mapping[str, str]]
+    lines_dropped: Callable[[], int]
+
+
+class Metrics(Collector):
+    """The gateway's metrics, in a registry of their own."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._calls = Tally("firebreak_calls", "Calls ended", ("target", "kind", "action", "code", "reason"))
+        self._seconds = Spread("firebreak_call_seconds", "Whole time of a call", ("target", "action"), _CALL_SECONDS)
+        self._stages = Spread("firebreak_stage_seconds", _STAGE_TEXT, ("stage",), _STAGE_SECONDS)
+        self._attempts = Tally("firebreak_attempts", "Attempts at a target", ("target", "action", "code"))
+        self._decisions = Tally("firebreak_policy_decisions", "Decisions of policy", ("target", "decision"))
+        self._received = Tally("firebreak_request_bytes", "Bytes of requests", ("target",))
+        self._sent = Tally("firebreak_response_bytes", "Bytes of responses", ("target",))
+        self._registry = CollectorRegistry()
+        self._registry.register(_Live(sources))
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    def render(self) -> bytes:
+        """All metrics in the Prometheus text format."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterable[Metric]:
+        for each in (self._calls, self._attempts, self._decisions, self._received, self._sent):
+            yield each.collect()
+        yield self._seconds.collect()
+        yield self._stages.collect()
+
+    def ended(self, call: Call, code: Code, reason: str, seconds: float) -> None:
+        """Counts one call that took `seconds`."""
+        facts, method = call.facts, call.method
+        target = facts.target or NONE
+        by_target = (target,)
+        self._calls.add((target, method.kind or NONE, method.action, code.name, reason))
+        self._seconds.add((target, method.action), seconds)
+        self._received.add(by_target, facts.request_bytes)
+        self._sent.add(by_target, facts.response_bytes)
+        for attempt in facts.attempts:
+            self._attempts.add((target, method.action, attempt.code.name))
+        decision = _decision(facts, reason)
+        if decision:
+            self._decisions.add((target, decision))
+        before = 0.0
+        for stage, mark in facts.stages.items():
+            self._stages.add((stage,), mark - before)
+            before = mark
+
+
+def _decision(facts: Facts, reason: str) -> str:
+    if reason == Reason.POLICY_UNAVAILABLE:
+        return "unavailable"
+    if not facts.decision:
+        return ""
+    return "deny" if reason == Reason.POLICY_DENIED else "allow"
+
+
+class _Live(Collector):
+    """What has a value now rather than a history."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily("firebreak_calls_in_flight", "Calls that run now", value=self._sources.in_flight())
+        yield CounterMetricFamily(
+            "firebreak_log_lines_dropped", "Log lines that found no reader", value=self._sources.lines_dropped()
+        )
+        breakers = GaugeMetricFamily(
+            "firebreak_breaker_state", "1 for the state that a target's breaker is in", labels=("target", "state")
+        )
+        for target, state in self._sources.breaker_states().items():
+            breakers.add_metric((target, state), 1)
+        yield breakers

@@ -1,0 +1,110 @@
+"""The chain, written once, in the order in which a call passes it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+from gateway.config import GatewayConfig
+from gateway.filters.admit import admit
+from gateway.filters.authenticate import authenticate
+from gateway.filters.authorize import authorize
+from gateway.filters.bulkhead import Bulkheads, bulkhead
+from gateway.filters.circuit_breaker import Breakers, circuit_breaker
+from gateway.filters.deadline import deadline
+from gateway.filters.forward import forward
+from gateway.filters.record import record
+from gateway.filters.retry import RetryBudgets, Sleep, retry
+from gateway.filters.validate import validate
+from gateway.judge import Judge
+from gateway.policy import PolicyEngine
+from gateway.ports import Authenticator, Clock, Recorder, SessionIssuer, Upstream
+from gateway.schemas import Schemas
+from gateway.service import Filter, Service
+from gateway.targets import Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The gateway's two chains and what its own services and /status read of them.
+
+    `serve` carries a call to a target. `gateway` wraps a service that the gateway answers itself. Both share one admission.
+    """
+
+    serve: Service
+    gateway: Filter
+    judge: Judge
+    breakers: Breakers
+    bulkheads: Bulkheads
+    budgets: RetryBudgets
+
+
+def build(
+    *,
+    config: GatewayConfig,
+    targets: Targets,
+    authenticator: Authenticator,
+    sessions: SessionIssuer,
+    engine: PolicyEngine,
+    recorder: Recorder,
+    upstream: Upstream,
+    breakers: Breakers,
+    in_flight: set[str],
+    clock: Clock,
+    random: Callable[[], float],
+    sleep: Sleep,
+    draining: Callable[[], bool],
+    new_id: Callable[[], str] | None = None,
+) -> Stack:
+    """Both chains over the given adapters.
+
+    `in_flight` is kept by Record and read by whoever verifies session tokens; `new_id` makes decision ids.
+    """
+    judge = Judge(engine, config.policy.timeout, new_id or numbered_ids(secrets.token_hex(8)))
+    bulkheads, budgets = Bulkheads(clock), RetryBudgets(clock)
+    entrance = (
+        # Outermost, so that rejections are on record too, and so that nothing but a CallError gets past it.
+        record(recorder, in_flight),
+        # Before all work: what authentication and policy take is charged to the caller's time.
+        deadline(config.admission.max_deadline, clock),
+        # Before Admit, which counts by principal and by depth. A verified token is cached, so that this is cheap.
+        authenticate(authenticator, clock),
+        # Before Validate and Authorize, the first stages whose cost grows with the request.
+        admit(config.admission, clock, draining),
+    )
+    chain = (
+        *entrance,
+        # Before Authorize, because policy judges what was parsed here; it says nothing about rights.
+        validate(config.admission, targets, clock),
+        # Before every stage that touches the target's places, budget or breaker: a stranger must not use them up.
+        authorize(judge, Schemas(), clock),
+        # Outside Retry: a call holds one place through all its attempts, so that retries cannot multiply the load.
+        bulkhead(clock, bulkheads),
+        # Outside CircuitBreaker, so that the breaker counts each attempt and may reject the next one.
+        retry(clock, random, sleep, budgets),
+        # Next to Forward: it judges the target by what the target did, not by what a stage did.
+        circuit_breaker(breakers, clock),
+    )
+    return Stack(
+        serve=compose(chain, forward(upstream, sessions, recorder, clock)),
+        gateway=lambda service: compose(entrance, service),
+        judge=judge,
+        breakers=breakers,
+        bulkheads=bulkheads,
+        budgets=budgets,
+    )
+
+
+def numbered_ids(prefix: str) -> Callable[[], str]:
+    """Makes unique ids of `prefix`, 16 characters, and a number. Nothing rests on their being hard to guess."""
+    numbers = count(1)
+    return lambda: f"{prefix}{next(numbers):016x}"
+
+
+def compose(filters: tuple[Filter, ...], service: Service) -> Service:
+    """`service` behind `filters`, the first of which sees a call first."""
+    for wrap in reversed(filters):
+        service = wrap(service)
+    return service

@@ -1,0 +1,89 @@
+"""Counts are right, and labels stay few whatever callers and services send."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.adapters.telemetry.metrics import Metrics, Sources
+from gateway.call import Attempt, Call
+from gateway.errors import Code
+from gateway.routes import CATALOG_LIST
+from tests.unit.gateway.chain_fakes import call
+
+
+def metrics() -> Metrics:
+    return Metrics(Sources(lambda: 3, lambda: {"calculator": "OPEN", "python": "CLOSED"}, lambda: 7))
+
+
+def samples(of: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(of.render().decode())
+        for sample in family.samples
+    }
+
+
+def value(of: Metrics, name: str, **labels: str) -> float | None:
+    return samples(of).get((name, frozenset(labels.items())))
+
+
+def ended(target: str = "calculator", decision: str = "d1", made: Call | None = None) -> Call:
+    made = made or call()
+    facts = made.facts
+    facts.target, facts.decision = target, decision
+    facts.request_bytes, facts.response_bytes = 40, 20
+    return made
+
+
+def test_a_call_is_counted_once_with_all_it_took() -> None:
+    counted, made = metrics(), ended()
+    made.facts.attempts = [Attempt(0.1, Code.UNAVAILABLE, "WORKER_DIED"), Attempt(0.1, Code.OK)]
+    made.facts.stages = {"authenticate": 0.001, "forward": 0.004}
+    counted.ended(made, Code.OK, "", 0.3)
+    labels = {"target": "calculator", "kind": "tool", "action": "call"}
+    assert value(counted, "firebreak_calls_total", **labels, code="OK", reason="") == 1
+    assert value(counted, "firebreak_call_seconds_sum", target="calculator", action="call") == pytest.approx(0.3)
+    assert value(counted, "firebreak_call_seconds_bucket", target="calculator", action="call", le="0.25") == 0
+    assert value(counted, "firebreak_call_seconds_bucket", target="calculator", action="call", le="0.5") == 1
+    assert value(counted, "firebreak_attempts_total", target="calculator", action="call", code="UNAVAILABLE") == 1
+    assert value(counted, "firebreak_attempts_total", target="calculator", action="call", code="OK") == 1
+    assert value(counted, "firebreak_request_bytes_total", target="calculator") == 40
+    assert value(counted, "firebreak_response_bytes_total", target="calculator") == 20
+    assert value(counted, "firebreak_policy_decisions_total", target="calculator", decision="allow") == 1
+    assert value(counted, "firebreak_stage_seconds_sum", stage="authenticate") == pytest.approx(0.001)
+    assert value(counted, "firebreak_stage_seconds_sum", stage="forward") == pytest.approx(0.003)
+
+
+@pytest.mark.parametrize(
+    ("decision", "reason", "counted_as"),
+    [("d1", "POLICY_DENIED", "deny"), ("", "POLICY_UNAVAILABLE", "unavailable"), ("d1", "CIRCUIT_OPEN", "allow")],
+)
+def test_decisions_are_counted_by_what_they_said(decision: str, reason: str, counted_as: str) -> None:
+    counted = metrics()
+    counted.ended(ended(decision=decision), Code.PERMISSION_DENIED, reason, 0.1)
+    assert value(counted, "firebreak_policy_decisions_total", target="calculator", decision=counted_as) == 1
+
+
+def test_a_call_that_never_had_a_target_or_a_decision() -> None:
+    counted = metrics()
+    counted.ended(ended("", "", call(CATALOG_LIST, b"")), Code.UNAUTHENTICATED, "CREDENTIALS_MISSING", 0.1)
+    labels = {"target": "-", "kind": "-", "action": "gateway", "code": "UNAUTHENTICATED"}
+    assert value(counted, "firebreak_calls_total", **labels, reason="CREDENTIALS_MISSING") == 1
+    assert not [name for name, _ in samples(counted) if name == "firebreak_policy_decisions_total"]
+
+
+def test_calls_add_up() -> None:
+    counted = metrics()
+    for _ in range(3):
+        counted.ended(ended(), Code.OK, "", 0.1)
+    labels = {"target": "calculator", "kind": "tool", "action": "call", "code": "OK", "reason": ""}
+    assert value(counted, "firebreak_calls_total", **labels) == 3
+
+
+def test_what_holds_now_is_read_when_asked_for() -> None:
+    asked = metrics()
+    assert value(asked, "firebreak_calls_in_flight") == 3
+    assert value(asked, "firebreak_log_lines_dropped_total") == 7
+    assert value(asked, "firebreak_breaker_state", target="calculator", state="OPEN") == 1
+    assert value(asked, "firebreak_breaker_state", target="python", state="CLOSED") == 1
