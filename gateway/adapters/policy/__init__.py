@@ -1,0 +1,1 @@
+"""The policy engines behind the port `gateway.policy.PolicyEngine`: a folder of Rego and data, kept in force."""

@@ -1,0 +1,129 @@
+"""The engine inside the gateway's own process: no extra program, no network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import regorus
+
+from gateway.adapters.policy.built_ins import untested_calls
+from gateway.adapters.policy.bundle import ENTRY_POINT, Bundle, canonical
+from gateway.adapters.policy.problems import BundleError, Problem
+from gateway.adapters.policy.rego import Module, explain
+from gateway.adapters.policy.sources import Source, sources
+from gateway.adapters.policy.verify import verify
+from gateway.policy import PolicyError
+
+_PASSED_ON = (KeyboardInterrupt, SystemExit, asyncio.CancelledError)
+
+
+class EmbeddedEngine:
+    """Makes one interpreter for each bundle.
+
+    An interpreter belongs to the thread that made it and cannot be interrupted, so a decision holds up the event loop for as
+    long as it takes: about a tenth of a millisecond.
+    """
+
+    name = "embedded"
+
+    async def load(self, bundle: Bundle) -> EmbeddedPolicy:
+        """Compiles and verifies a bundle; raises BundleError."""
+        problems = untested_calls(bundle) or await self._try(bundle)
+        if problems:
+            raise BundleError(problems)
+        interpreter = Interpreter()
+        await interpreter.load(bundle.modules, bundle.data)
+        return EmbeddedPolicy(bundle, interpreter)
+
+    async def _try(self, bundle: Bundle) -> list[Problem]:
+        interpreter = Interpreter()
+
+        async def evaluate(rule: str, document: Mapping[str, Any]) -> object:
+            await asyncio.sleep(0)  # calls in flight go on between two tests
+            return interpreter.evaluate(rule, document)
+
+        try:
+            await interpreter.load((*bundle.modules, *bundle.tests), bundle.data)
+            return await verify(bundle, evaluate)
+        finally:
+            interpreter.end()
+
+    async def sweep(self, keep: Sequence[str]) -> None:
+        """Nothing is kept beside what is loaded."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPolicy:
+    """A verified bundle in an interpreter of its own."""
+
+    bundle: Bundle
+    interpreter: Interpreter
+
+    async def decide(self, document: Mapping[str, Any]) -> object:
+        """The entry point's answer; raises PolicyError."""
+        return self.interpreter.evaluate(ENTRY_POINT, document)
+
+    async def alive(self) -> bool:
+        """Always: it lives in this process."""
+        return True
+
+    def release(self) -> None:
+        """Ends the interpreter."""
+        self.interpreter.end()
+
+
+class Interpreter:
+    """One regorus engine.
+
+    It must end in the thread that made it. An exception's traceback keeps what its frames refer to, and may be collected in any
+    thread; so the engine is in this object alone, and `end` lets go of it.
+    """
+
+    def __init__(self, engine: Any = None) -> None:
+        """`engine` replaces the real one in tests."""
+        self._engine = regorus.Engine() if engine is None else engine
+        self._sources: dict[str, Source] = {}
+
+    async def load(self, modules: Iterable[Module], data: Mapping[str, Any]) -> None:
+        """Adds modules and data; raises BundleError."""
+        for source in sources(modules):
+            self._sources[source.package] = source
+            try:
+                self._engine.add_policy(source.package, source.text)
+            except Exception as error:
+                raise BundleError([self._explain(error)]) from None
+            await asyncio.sleep(0)
+        self._engine.add_data_json(orjson.dumps(data).decode())
+
+    def evaluate(self, rule: str, document: Mapping[str, Any]) -> object:
+        """A rule's value, None where undefined; raises PolicyError.
+
+        Through JSON, never as Python objects: the engine's conversion of those crashes the process on a lone surrogate.
+        """
+        try:
+            self._engine.set_input_json(canonical(document).decode())
+            return self._engine.eval_rule(rule)
+        except _PASSED_ON:
+            raise
+        except BaseException as error:  # a panic of the engine is no Exception
+            raise PolicyError(str(self._explain(error))) from None
+
+    def packages(self) -> list[str]:
+        """The packages in it."""
+        return list(self._engine.get_packages())
+
+    def end(self) -> None:
+        """Lets go of the engine; nothing is evaluated afterwards."""
+        self._engine = None
+
+    def _explain(self, error: BaseException) -> Problem:
+        problem = explain(error)
+        source = self._sources.get(problem.file)
+        return problem if source is None else source.problem(problem.line, problem.text)

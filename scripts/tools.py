@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Installs the programs that only development needs into .firebreak/tools/bin, with nothing but Python's standard library.
+
+    python3 scripts/tools.py         all of them
+    python3 scripts/tools.py opa     only these
+
+A program on PATH that is new enough is linked. Otherwise Go builds it, checked against Go's own checksum database; where Go is
+missing the official release is downloaded and must have the SHA-256 that is written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(__file__).resolve().parent.parent / ".firebreak" / "tools" / "bin"
+DOWNLOAD_SECONDS = 60.0
+STARTED = time.monotonic()
+
+
+class ToolError(Exception):
+    """A tool could not be installed; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """An official binary: `address` of the file and its SHA-256, hexadecimal."""
+
+    address: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program: how it says its version, the oldest that will do, and where to get it.
+
+    `package` is what `go install` builds. `releases` are by system and machine, e.g. "linux/amd64".
+    """
+
+    name: str
+    version_command: tuple[str, ...]
+    oldest: tuple[int, int]
+    package: str
+    releases: Mapping[str, Release]
+
+
+_OPA = "https://openpolicyagent.org/downloads/v1.4.2/"
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool(
+            name="opa",
+            version_command=("version",),
+            oldest=(1, 0),
+            package="github.com/open-policy-agent/opa@v1.22.2",
+            releases={
+                "linux/amd64": Release(
+                    f"{_OPA}opa_linux_amd64_static", "2c0ccdbbe0b8e2a5d12d9c42d92f1f34f494ffb32d1f3c4ddc36101be637d66f"
+                ),
+                "linux/arm64": Release(
+                    f"{_OPA}opa_linux_arm64_static", "facd6a9ea375c6299701f86b90b470e52305c5726c4f136e2980fa6123ae9613"
+                ),
+            },
+        ),
+    )
+}
+"""Every tool, by name."""
+
+
+def say(text: str) -> None:
+    print(f"[{time.monotonic() - STARTED:5.1f}s] {text}", file=sys.stderr, flush=True)
+
+
+def install(tool: Tool, folder: Path = BIN, path: str | None = None) -> str:
+    """Makes sure that `folder` holds the tool and says how it came there; raises ToolError. `path` replaces PATH."""
+    target = folder / tool.name
+    if usable(tool, target):
+        return "is there"
+    folder.mkdir(parents=True, exist_ok=True)
+    found = shutil.which(tool.name, path=path)
+    if found is not None and usable(tool, Path(found)):
+        replace(target, Path(found))
+        return f"linked to {found}"
+    go = shutil.which("go", path=path)
+    if go is not None:
+        build(tool, go, folder)
+        return "built with go install"
+    download(tool, target)
+    return "downloaded, its checksum is right"
+
+
+def usable(tool: Tool, program: Path) -> bool:
+    """Whether a program runs and is new enough."""
+    try:
+        result = subprocess.run(
+            [str(program), *tool.version_command], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    version = re.search(r"\bv?(\d+)\.(\d+)\.\d+", result.stdout)
+    return result.returncode == 0 and version is not None and (int(version[1]), int(version[2])) >= tool.oldest
+
+
+def replace(target: Path, source: Path) -> None:
+    """Makes `target` a link to `source`, in one step."""
+    link = target.with_suffix(".new")
+    link.unlink(missing_ok=True)
+    link.symlink_to(source)
+    link.replace(target)
+
+
+def build(tool: Tool, go: str, folder: Path) -> None:
+    """Builds with Go, which takes a minute or two the first time; raises ToolError."""
+    say(f"{tool.name}: building {tool.package} with Go, the first time takes minutes")
+    environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
+    result = subprocess.run([go, "install", tool.package], env=environment, capture_output=True, text=True, check=False)
+    if result.returncode != 0 or not usable(tool, folder / tool.name):
+        tail = "\n".join(result.stderr.strip().splitlines()[-8:])
+        raise ToolError(f"go install {tool.package} failed:\n{tail}\nInstall {tool.name} yourself and put it on PATH.")
+
+
+def download(tool: Tool, target: Path) -> None:
+    """Downloads the official release and takes it only if its checksum is right; raises ToolError."""
+    release = tool.releases.get(platform_name())
+    if release is None:
+        raise ToolError(f"no release for {platform_name()} is known here: install Go, or put {tool.name} on PATH.")
+    say(f"{tool.name}: downloading {release.address}")
+    try:
+        with urllib.request.urlopen(release.address, timeout=DOWNLOAD_SECONDS) as answer:  # noqa: S310  (written above)
+            content = answer.read()
+    except (urllib.error.URLError, TimeoutError, OSError) as error:
+        raise ToolError(
+            f"{release.address} cannot be downloaded ({error}): install Go, or put {tool.name} on PATH."
+        ) from None
+    if hashlib.sha256(content).hexdigest() != release.sha256:
+        raise ToolError(
+            f"{release.address} has another checksum than the one written in {Path(__file__).name}: not installed."
+        )
+    part = target.with_suffix(".part")
+    part.write_bytes(content)
+    part.chmod(0o755)
+    part.replace(target)
+
+
+def platform_name() -> str:
+    machine = platform.machine().lower()
+    return f"{platform.system().lower()}/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
+
+
+def main(arguments: Sequence[str]) -> int:
+    unknown = [name for name in arguments if name not in TOOLS]
+    if unknown:
+        print(f"tools: unknown: {', '.join(unknown)}; there are: {', '.join(TOOLS)}", file=sys.stderr)
+        return 2
+    failed = 0
+    for name in arguments or list(TOOLS):
+        try:
+            say(f"{name}: {install(TOOLS[name])}")
+        except ToolError as error:
+            failed = 1
+            print(f"tools: {name}: {error}", file=sys.stderr)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
