@@ -1,0 +1,118 @@
+"""What no single file can get right alone: names, addresses, folders and uses across all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.adapters.config_files.lines import Document, Key, Problem
+from gateway.config import GatewayConfig, ServiceConfig, ServiceEntry
+from gateway.routes import Kind
+
+_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
+
+_UNIX_BYTES = 107
+"""The kernel's bound for the path of a unix socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One entry of `services`, the file behind it, and what was read from it."""
+
+    index: int
+    entry: ServiceEntry
+    document: Document
+    config: ServiceConfig | None
+
+
+def across(document: Document, config: GatewayConfig, services: Sequence[Service], root: Path) -> Iterator[Problem]:
+    """Problems that show only when the whole configuration is seen. `root` is the main file's folder."""
+    yield from _folders(document, config, root)
+    yield from _addresses(document, config)
+    yield from _repeated(document, config, services)
+    yield from _uses(services)
+
+
+def _folders(document: Document, config: GatewayConfig, root: Path) -> Iterator[Problem]:
+    for index, entry in enumerate(config.services):
+        if not (root / entry.path / "service.yaml").is_file():
+            yield document.problem(("services", index, "path"), f"there is no {entry.path}/service.yaml")
+    if not (root / config.policy.path).is_dir():
+        yield document.problem(("policy", "path"), f"there is no folder {config.policy.path}")
+
+
+def _addresses(document: Document, config: GatewayConfig) -> Iterator[Problem]:
+    """Every address is one that can be bound or reached."""
+    keys: list[tuple[Key, str]] = [(("listeners", i, "address"), it.address) for i, it in enumerate(config.listeners)]
+    keys += [(("services", i, "address"), it.address) for i, it in enumerate(config.services)]
+    for key, address in keys:
+        if problem := _wrong_address(address):
+            yield document.problem(key, problem)
+    if config.admin.startswith("unix:") or _wrong_address(config.admin):
+        yield document.problem(("admin",), 'is not written "host:port"')
+
+
+def _wrong_address(address: str) -> str:
+    if address.startswith("unix:"):
+        size = len(address.removeprefix("unix:").encode())
+        return "" if 0 < size <= _UNIX_BYTES else f"has a socket path that is empty or longer than {_UNIX_BYTES} bytes"
+    match = _ADDRESS.fullmatch(address)
+    return "" if match and int(match[1]) <= 65535 else 'is not written "host:port" or "unix:path"'
+
+
+def _repeated(document: Document, config: GatewayConfig, services: Sequence[Service]) -> Iterator[Problem]:
+    """Names, addresses and identities belong to one only: two of them would answer for each other."""
+    names = [service.config.name if service.config else None for service in services]
+    yield from _twice(document, ("services",), "path", names)
+    yield from _twice(document, ("services",), "identity", [entry.identity for entry in config.services])
+    yield from _twice(document, ("listeners",), "name", [listener.name for listener in config.listeners])
+    yield from _twice(document, ("identity", "issuers"), "name", [issuer.name for issuer in config.identity.issuers])
+    yield from _twice(
+        document, ("identity", "issuers"), "issuer", [issuer.issuer for issuer in config.identity.issuers]
+    )
+    yield from _shared_addresses(document, config)
+
+
+def _twice(document: Document, where: Key, field: str, values: Sequence[str | None]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        if value is None:
+            continue
+        if value in first:
+            yield document.problem((*where, index, field), f"{value} is that of {where[-1]}[{first[value]}] too")
+        first.setdefault(value, index)
+
+
+def _shared_addresses(document: Document, config: GatewayConfig) -> Iterator[Problem]:
+    keys: list[tuple[Key, str]] = [(("admin",), config.admin)]
+    keys += [(("listeners", index, "address"), entry.address) for index, entry in enumerate(config.listeners)]
+    keys += [(("services", index, "address"), entry.address) for index, entry in enumerate(config.services)]
+    first: dict[str, Key] = {}
+    for key, address in keys:
+        if address in first and not address.endswith(":0"):  # port 0 is a free one, a new one each time
+            yield document.problem(key, f"{address} is used on line {document.line(first[address])} too")
+        first.setdefault(address, key)
+
+
+def _uses(services: Sequence[Service]) -> Iterator[Problem]:
+    """An agent's tools and model are configured services of the right kind."""
+    kinds = {service.config.name: service.config.kind for service in services if service.config}
+    # While a service's file has errors of its own, it may be the one that is named.
+    complete = all(service.config for service in services)
+    for service in services:
+        for key, name, kind in _used(service.config):
+            if name in kinds and kinds[name] is not kind:
+                yield service.document.problem(key, f"{name} is a {kinds[name].value}, not a {kind.value}")
+            elif name not in kinds and complete:
+                yield service.document.problem(key, f"there is no service {name} in the gateway's file")
+
+
+def _used(config: ServiceConfig | None) -> Iterator[tuple[Key, str, Kind]]:
+    if config is None:
+        return
+    for index, name in enumerate(config.uses.tools):
+        yield ("uses", "tools", index), name, Kind.TOOL
+    if config.uses.model is not None:
+        yield ("uses", "model"), config.uses.model, Kind.MODEL

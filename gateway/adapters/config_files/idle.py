@@ -1,0 +1,54 @@
+"""Settings that stand in a file and change nothing: someone believes in them, so they are errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gateway.adapters.config_files.checks import Service
+from gateway.adapters.config_files.lines import Document, Key, Problem
+from gateway.config import GatewayConfig, ServiceConfig
+from gateway.routes import METHODS
+
+_STREAMING = {method.kind for method in METHODS.values() if method.streams_response}
+
+
+def without_effect(document: Document, config: GatewayConfig, services: Sequence[Service]) -> Iterator[Problem]:
+    """Problems for every given setting that something else makes void."""
+    yield from _given(document, _void_in_gateway(config))
+    for service in services:
+        if service.config is not None:
+            yield from _given(service.document, _void_in_service(service.config, config))
+
+
+def _given(document: Document, void: Iterator[tuple[Key, str]]) -> Iterator[Problem]:
+    for key, why in void:
+        if key in document.lines:
+            yield document.problem(key, f"has no effect: {why}")
+
+
+def _void_in_gateway(config: GatewayConfig) -> Iterator[tuple[Key, str]]:
+    if config.policy.engine != "opa":
+        yield ("policy", "opa"), "policy.engine is not opa"
+    if config.telemetry.otlp is None:
+        yield ("telemetry", "sample"), "spans are exported only where telemetry.otlp is set"
+    if not any("jwt" in listener.accept for listener in config.listeners):
+        yield ("identity", "issuers"), "no listener accepts jwt"
+
+
+def _void_in_service(service: ServiceConfig, gateway: GatewayConfig) -> Iterator[tuple[Key, str]]:
+    limits, admission = service.limits, gateway.admission
+    if service.kind not in _STREAMING:
+        yield ("limits", "idle"), f"a {service.kind.value} answers with one message"
+    if limits.request_bytes > admission.request_bytes:
+        yield ("limits", "request_bytes"), "the gateway's admission.request_bytes is smaller"
+    if limits.max_deadline > admission.max_deadline:
+        yield ("limits", "max_deadline"), "the gateway's admission.max_deadline is shorter"
+    if limits.first_event > limits.max_deadline:
+        yield ("limits", "first_event"), "limits.max_deadline is shorter"
+    if limits.idle > limits.max_deadline and service.kind in _STREAMING:
+        yield ("limits", "idle"), "limits.max_deadline is shorter"
+    if service.runtime.mode == "sync":
+        yield ("runtime", "calls_per_worker"), "runtime.mode sync runs one call on each worker"
+    if service.retry.attempts == 1:
+        fields = set(type(service.retry).model_fields) - {"attempts"}
+        yield from ((("retry", field), "retry.attempts is 1") for field in sorted(fields))

@@ -1,0 +1,130 @@
+"""Follows one service: its health by grpc.health.v1, and what it says of itself by Describe."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from gateway.adapters.registry.description import Unusable, describe_request, read_description
+from gateway.routes import METHODS, Action
+from gateway.targets import State, Target
+from gateway.wire import read_error
+
+_log = logging.getLogger("firebreak.registry")
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_DESCRIBE = {method.kind: name for name, method in METHODS.items() if method.action is Action.DESCRIBE}
+
+WATCH_SECONDS = 15.0
+"""How long one health watch lasts: a service that answers nothing at all any more is found out at its renewal."""
+
+ANSWER_SECONDS = 3.0
+"""How long a service may take to answer a health check or a Describe."""
+
+
+class Follower:
+    """Keeps one target's `state`, `reason` and `description` true."""
+
+    def __init__(self, target: Target, channel: Any, retry: float) -> None:
+        """`channel` is a grpc.aio channel to the target; `retry` is the pause in seconds before it is asked again."""
+        self._target = target
+        self._health = health_pb2_grpc.HealthStub(channel)
+        self._describe = channel.unary_unary(_DESCRIBE[target.kind])
+        self._retry = retry
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._watch()
+            except Unusable as error:
+                self._not_ready(str(error))
+            except grpc.aio.AioRpcError as error:
+                self._lost(error)
+            except asyncio.CancelledError:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
+                self._waiting("the connection was closed")
+            except Exception:
+                _log.exception("following %s failed", self._target.name)
+                self._not_ready("the gateway could not follow this service; its log says why")
+            if self._target.state is not State.READY:
+                await asyncio.sleep(self._retry)
+
+    async def _watch(self) -> None:
+        """One health watch. Each describes the service anew, since a restart between two of them would go unseen."""
+        watch = self._health.Watch(health_pb2.HealthCheckRequest(), timeout=WATCH_SECONDS)
+        # A task of its own, because abandoning a read ends the whole watch.
+        reading = asyncio.ensure_future(watch.read())
+        try:
+            status = await asyncio.wait_for(asyncio.shield(reading), ANSWER_SECONDS)
+            while status is not grpc.aio.EOF:
+                reading = asyncio.ensure_future(watch.read())
+                await self._heed(status.status == _SERVING, reading)
+                status = await reading
+            raise Unusable("the service ended its health watch")
+        except TimeoutError:
+            self._waiting("the service does not answer health checks")
+        finally:
+            watch.cancel()
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _heed(self, serving: bool, next_status: asyncio.Future[Any]) -> None:
+        """Brings the target up to date with one health status; while it cannot be used asks again until the next status."""
+        while not next_status.done():
+            if await self._ask(serving):
+                return
+            await asyncio.wait((next_status,), timeout=self._retry)
+
+    async def _ask(self, serving: bool) -> bool:
+        """Whether the service is serving and described itself."""
+        if not serving and self._target.state is State.READY:
+            self._not_ready("the service reports that it is not serving")  # at once; the cause may take a while
+        try:
+            response = await self._describe(describe_request(self._target), timeout=ANSWER_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            self._not_described(error)
+            return False
+        if not serving:
+            self._waiting("the service reports that it is not serving")
+            return False
+        self._target.description = read_description(self._target.kind, response)
+        self._set(State.READY, "")
+        return True
+
+    def _not_described(self, error: grpc.aio.AioRpcError) -> None:
+        """The service's own words where it gave some: a failed import names what is missing."""
+        info = read_error(tuple(error.trailing_metadata() or ()))
+        if info is None:
+            self._waiting(f"Describe failed with {error.code().name}")
+        elif cause := info.metadata.get("cause"):
+            self._not_ready(cause)
+        else:
+            self._waiting(info.message or info.reason)
+
+    def _lost(self, error: grpc.aio.AioRpcError) -> None:
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return  # the watch has had its time: the next one starts
+        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            self._not_ready("the service does not serve grpc.health.v1")
+        else:
+            self._waiting(f"nothing answers at {self._target.address}")
+
+    def _waiting(self, reason: str) -> None:
+        """Time may mend it: a service that was never ready is starting still."""
+        starting = self._target.state is State.STARTING
+        self._set(State.STARTING if starting else State.NOT_READY, reason)
+
+    def _not_ready(self, reason: str) -> None:
+        self._set(State.NOT_READY, reason)
+
+    def _set(self, state: State, reason: str) -> None:
+        target = self._target
+        if (target.state, target.reason) != (state, reason):
+            _log.info("%s is %s %s", target.name, state.value, reason)
+        target.state, target.reason = state, reason

@@ -1,0 +1,204 @@
+"""Makes every part of the gateway from its configuration and hands each what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from gateway import stack
+from gateway.adapters.admin import Admin, Sources
+from gateway.adapters.config_files import ConfigError, Loaded
+from gateway.adapters.identity.make import MadeIdentity, make_identity
+from gateway.adapters.policy.reload import LivePolicy, make_policy
+from gateway.adapters.public import PublicServices
+from gateway.adapters.registry import Registry
+from gateway.adapters.telemetry.lines import LineWriter
+from gateway.adapters.telemetry.recorder import Record, make_record
+from gateway.adapters.tls import LiveCertificate, TlsError
+from gateway.adapters.upstream import GrpcUpstream
+from gateway.config import Listener
+from gateway.filters.circuit_breaker import Breakers
+from gateway.ids import call_ids
+from gateway.local_services import catalog, explain
+from gateway.ports import Clock
+from gateway.routes import CATALOG_LIST, DECISION_EXPLAIN, METHODS
+from gateway.running import Running
+from gateway.server import Bound, Edge, Route, ServerLimits, make_server
+from gateway.status import Status
+from gateway.targets import Target
+
+_MESSAGE_FACTOR = 4
+"""How many times the largest allowed request a message may be and still get an error that names the limit."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Which calls run now, and whether new ones are taken. `in_flight` is kept by Record, `running` by the listeners."""
+
+    in_flight: set[str] = field(default_factory=set)
+    running: Running = field(default_factory=Running)
+    listening: bool = False
+    draining: bool = False
+
+    def missing(self) -> dict[str, str]:
+        """What keeps the gateway from taking calls, by name."""
+        if self.draining:
+            return {"draining": "the gateway is shutting down"}
+        return {} if self.listening else {"listeners": "they are not open yet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The gateway, made and connected; nothing runs or listens yet except that every address is bound."""
+
+    policy: LivePolicy
+    identity: MadeIdentity
+    registry: Registry
+    upstream: GrpcUpstream
+    public: PublicServices
+    servers: tuple[Bound, ...]
+    admin: Admin
+    record: Record
+    progress: Progress
+
+
+async def assemble(loaded: Loaded, lines: LineWriter) -> Parts:
+    """Makes all parts; loads the policy. Raises ConfigError where the configuration turns out wrong only now."""
+    if problems := loaded.missing_files():
+        raise ConfigError(problems)
+    clock, progress = asyncio.get_running_loop().time, Progress()
+    policy = await _policy(loaded, clock)
+    identity = _identity(loaded, progress, clock)
+    upstream = GrpcUpstream(clock)
+    targets = [Target(config, entry.address, entry.identity) for entry, config in loaded.services]
+    registry = Registry(targets, upstream.channel)
+    breakers = Breakers(clock)
+    record = _record(loaded, lines, progress, breakers, clock)
+    built = stack.build(
+        config=loaded.config,
+        targets=registry,
+        authenticator=identity.authenticator,
+        sessions=identity.sessions,
+        engine=policy,
+        recorder=record.recorder,
+        upstream=upstream,
+        breakers=breakers,
+        in_flight=progress.in_flight,
+        clock=clock,
+        random=random.SystemRandom().random,
+        sleep=asyncio.sleep,
+        draining=lambda: progress.draining,
+        new_id=call_ids(),
+    )
+    public = PublicServices()
+    servers = _servers(loaded, _routes(built, registry), public, progress, clock)
+    status = Status(
+        version=version("firebreak"),
+        started=clock(),
+        clock=clock,
+        policy=policy,
+        targets=registry,
+        breaker=lambda target: breakers.get(target).state(clock()),
+        numbers=record.latencies.summary,
+    )
+    admin = _admin(
+        loaded, Sources(progress.missing, lambda: (record.metrics.render(), CONTENT_TYPE_LATEST), status.report)
+    )
+    return Parts(policy, identity, registry, upstream, public, servers, admin, record, progress)
+
+
+def certificates(loaded: Loaded) -> dict[str, LiveCertificate]:
+    """The certificate of each listener with TLS, by its name. Raises ConfigError."""
+    found, problems = {}, []
+    for index, listener in enumerate(loaded.config.listeners):
+        if listener.tls is not None:
+            try:
+                found[listener.name] = LiveCertificate(listener.tls, loaded.root)
+            except TlsError as error:
+                problems.append(loaded.problem(("listeners", index, "tls"), str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+async def _policy(loaded: Loaded, clock: Clock) -> LivePolicy:
+    try:
+        policy = make_policy(loaded.config.policy, loaded.root, clock)
+        await policy.start()
+    except Exception as error:
+        raise ConfigError([loaded.problem(("policy", "path"), str(error))]) from error
+    return policy
+
+
+def _identity(loaded: Loaded, progress: Progress, clock: Clock) -> MadeIdentity:
+    config = loaded.config
+    try:
+        return make_identity(
+            config.identity,
+            {entry.identity: service.name for entry, service in loaded.services},
+            {listener.name: listener.accept for listener in config.listeners},
+            progress.in_flight,
+            secrets.token_hex(8),
+            clock,
+            time.time,
+        )
+    except ValueError as error:
+        raise ConfigError([loaded.problem(("identity",), str(error))]) from error
+
+
+def _record(loaded: Loaded, lines: LineWriter, progress: Progress, breakers: Breakers, clock: Clock) -> Record:
+    def states() -> Mapping[str, str]:
+        return {name: snapshot.state.value for name, snapshot in breakers.snapshots().items()}
+
+    return make_record(
+        loaded.config.telemetry,
+        in_flight=lambda: len(progress.in_flight),
+        breaker_states=states,
+        lines=lines,
+        version=version("firebreak"),
+        clock=clock,
+    )
+
+
+def _routes(built: stack.Stack, registry: Registry) -> dict[str, Route]:
+    own = {
+        CATALOG_LIST: catalog(registry, built.judge),
+        DECISION_EXPLAIN: explain(built.judge.log),
+    }
+    routes: dict[str, Route] = {name: (method, built.serve) for name, method in METHODS.items()}
+    return routes | {method.name: (method, built.gateway(service)) for method, service in own.items()}
+
+
+def _servers(
+    loaded: Loaded, routes: Mapping[str, Route], public: PublicServices, progress: Progress, clock: Clock
+) -> tuple[Bound, ...]:
+    admission = loaded.config.admission
+    # Twice the calls in flight, so that the surplus reaches Admit, which says when to come back.
+    limits = ServerLimits(admission.request_bytes * _MESSAGE_FACTOR, streams=admission.in_flight * 2)
+    live = certificates(loaded)
+    new_id = call_ids()
+
+    def server(index: int, listener: Listener) -> Bound:
+        edge = Edge(listener, routes, public.handlers(), progress.running, clock, new_id, limits.request_seconds)
+        certificate = live.get(listener.name)
+        try:
+            return make_server(listener, edge, limits, certificate.credentials() if certificate else None)
+        except OSError as error:
+            raise ConfigError([loaded.problem(("listeners", index, "address"), str(error))]) from error
+
+    return tuple(server(index, listener) for index, listener in enumerate(loaded.config.listeners))
+
+
+def _admin(loaded: Loaded, sources: Sources) -> Admin:
+    try:
+        return Admin(loaded.config.admin, sources)
+    except OSError as error:
+        message = f"cannot listen on {loaded.config.admin}: {error.strerror}"
+        raise ConfigError([loaded.problem(("admin",), message)]) from error

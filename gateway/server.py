@@ -1,0 +1,238 @@
+"""Calls in: one grpc.aio server for each listener. Builds a Call, runs the chain in the handler's task, ends it once.
+
+Whatever the chain does, the caller gets exactly one finish: a crash can never look like OK.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from gateway.call import Call, Facts, Metadata, Peer
+from gateway.config import Listener
+from gateway.core.deadline import NEVER, Deadline
+from gateway.errors import CallError, Code, Reason
+from gateway.ports import Clock
+from gateway.routes import Method
+from gateway.running import Running
+from gateway.service import Finish, Service
+from gateway.time_limit import within
+from gateway.wire import CALL_ID_KEY, finish_of
+
+_log = logging.getLogger("firebreak.server")
+
+_STATUS = {code.value[0]: code for code in grpc.StatusCode}
+
+Route = tuple[Method, Service]
+"""A method and the chain that serves it."""
+
+NewId = Callable[[], str]
+"""Makes a call id: 32 hexadecimal characters that sort by time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """Bounds of one listener's transport; the chain has finer ones behind it.
+
+    `streams` is per connection. `request_seconds` is how long a caller may take to send its request message.
+    """
+
+    message_bytes: int
+    streams: int
+    metadata_bytes: int = 16 * 1024
+    request_seconds: float = 10.0
+
+
+class Edge:
+    """Serves the methods of one listener. Knows grpc's handler objects; the chain behind does not."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        routes: Mapping[str, Route],
+        public: Mapping[str, Any],
+        running: Running,
+        clock: Clock,
+        new_id: NewId,
+        request_seconds: float,
+    ) -> None:
+        self._listener = listener
+        self._secure = listener.tls is not None
+        self._running = running
+        self._clock = clock
+        self._new_id = new_id
+        self._request_seconds = request_seconds
+        self._handlers = {name: self._handler(*route) for name, route in routes.items()} | dict(public)
+        self._unknown = grpc.stream_stream_rpc_method_handler(self._refuse_unknown)
+
+    def service(self, details: Any) -> Any:
+        """grpc asks for the handler of `details.method`; an unknown one gets an answer too."""
+        return self._handlers.get(details.method, self._unknown)
+
+    def _handler(self, method: Method, service: Service) -> Any:
+        if method.streams_response:
+            return grpc.stream_stream_rpc_method_handler(self._stream(method, service))
+        return grpc.stream_unary_rpc_method_handler(self._unary(method, service))
+
+    def _unary(self, method: Method, service: Service) -> Callable[[Any, Any], Awaitable[bytes]]:
+        async def handle(_requests: Any, context: Any) -> bytes:
+            answers: list[bytes] = []
+
+            async def send(message: bytes) -> None:
+                answers.append(message)
+
+            call = self._call(method, await self._request(context), context)
+            finish = await self._serve(service, call, send)
+            if finish.code is Code.OK and len(answers) != 1:
+                finish = _bug(call, f"{len(answers)} answers to a unary call")
+            await _end(context, call, finish)
+            return answers[0]
+
+        return handle
+
+    def _stream(self, method: Method, service: Service) -> Callable[[Any, Any], Awaitable[None]]:
+        async def handle(_requests: Any, context: Any) -> None:
+            async def send(message: bytes) -> None:
+                try:
+                    await context.write(message)
+                except Exception as error:
+                    # The caller is gone. Cancellation follows, but the chain must not see a transport's error before it.
+                    raise asyncio.CancelledError from error
+
+            call = self._call(method, await self._request(context), context)
+            await _end(context, call, await self._serve(service, call, send))
+
+        return handle
+
+    async def _serve(self, service: Service, call: Call, send: Callable[[bytes], Awaitable[None]]) -> Finish:
+        self._running.start(call.id)
+        try:
+            return await service(call, send)
+        except CallError as error:
+            return finish_of(error, call.id)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody cancelled this task: something inside did. Without a finish the caller would wait for ever.
+            return _bug(call, "a stage was cancelled from within")
+        except Exception:
+            _log.exception("call %s: an exception escaped the chain", call.id)
+            return _bug(call, "an exception escaped the chain")
+        finally:
+            self._running.end(call.id)
+
+    async def _request(self, context: Any) -> bytes:
+        """The call's one message, read here and not by grpc, which would wait for a missing one for ever."""
+        try:
+            with within(self._request_seconds):
+                request = await context.read()
+        except TimeoutError:
+            request = grpc.aio.EOF
+        if request is not grpc.aio.EOF:
+            return bytes(request)
+        call_id = self._new_id()
+        error = CallError(Reason.REQUEST_MALFORMED, "The call came without its request message.")
+        await _abort(context, finish_of(error, call_id), call_id)
+        raise AssertionError("abort always raises")
+
+    def _call(self, method: Method, request: bytes, context: Any) -> Call:
+        now = self._clock()
+        remaining: float | None = context.time_remaining()
+        return Call(
+            id=self._new_id(),
+            method=method,
+            metadata=context.invocation_metadata() or (),
+            request=request,
+            deadline=NEVER if remaining is None else Deadline(now + remaining),
+            listener=self._listener.name,
+            peer=_peer(context, self._secure),
+            facts=Facts(started=now),
+        )
+
+    async def _refuse_unknown(self, _requests: Any, context: Any) -> None:
+        call_id = self._new_id()
+        error = CallError(
+            Reason.METHOD_UNKNOWN,
+            "Firebreak does not know this method. Ask the server for its methods by reflection, or update the client.",
+        )
+        await _abort(context, finish_of(error, call_id), call_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A server that holds its address; `port` is 0 for a unix socket."""
+
+    server: grpc.aio.Server
+    port: int
+
+
+def make_server(listener: Listener, edge: Edge, limits: ServerLimits, credentials: Any | None) -> Bound:
+    """A server bound to the listener's address, not started. `credentials` are grpc's, None without TLS.
+
+    Raises OSError when the address cannot be bound.
+    """
+    server = grpc.aio.server(options=_options(limits))
+    server.add_generic_rpc_handlers((edge,))
+    try:
+        if credentials is None:
+            port = server.add_insecure_port(listener.address)
+        else:
+            port = server.add_secure_port(listener.address, credentials)
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {listener.address}") from error
+    return Bound(server, 0 if listener.address.startswith("unix:") else port)
+
+
+async def _end(context: Any, call: Call, finish: Finish) -> None:
+    """Ends an OK call by setting its trailers; any other by abort, which raises and so leaves the handler."""
+    if finish.code is not Code.OK:
+        await _abort(context, finish, call.id)
+    context.set_trailing_metadata(((CALL_ID_KEY, call.id), *finish.trailers))
+
+
+async def _abort(context: Any, finish: Finish, call_id: str) -> None:
+    # A plain tuple: grpc's own Metadata type here would turn the status into UNKNOWN.
+    trailers: Metadata = ((CALL_ID_KEY, call_id), *finish.trailers)
+    await context.abort(_STATUS[int(finish.code)], finish.message, trailers)
+
+
+def _bug(call: Call, what: str) -> Finish:
+    _log.error("call %s: %s", call.id, what)
+    error = CallError(
+        Reason.INTERNAL,
+        f"Firebreak failed. The gateway's log has the cause under call {call.id}.",
+        metadata={"correlation_id": call.id},
+    )
+    return finish_of(error, call.id)
+
+
+def _peer(context: Any, secure: bool) -> Peer:
+    """The URI SANs only: a name of another type that merely reads like a SPIFFE id proves nothing."""
+    uris = context.auth_context().get("peer_uri", ()) if secure else ()
+    return Peer(address=context.peer(), uris=tuple(uri.decode("utf-8", "replace") for uri in uris))
+
+
+def _options(limits: ServerLimits) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", limits.message_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", limits.streams),
+        # Both equal: between the two grpc would refuse at random.
+        ("grpc.max_metadata_size", limits.metadata_bytes),
+        ("grpc.absolute_max_metadata_size", limits.metadata_bytes),
+        # Two gateways on one port would each get some of the calls.
+        ("grpc.so_reuseport", 0),
+        # Finds dead clients; lets live ones ping as often as every 10 s.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.max_connection_idle_ms", 300_000),
+    ]

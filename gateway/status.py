@@ -1,0 +1,88 @@
+"""What /status tells: the gateway itself, and one row for each service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway.core.circuit import BreakerState
+from gateway.ports import Clock
+from gateway.targets import Target, Targets
+
+
+class Policy(Protocol):
+    """What is shown of the policy in force; `error` says why a newer one is not, else ""."""
+
+    name: str
+
+    @property
+    def revision(self) -> str: ...
+
+    @property
+    def error(self) -> str | None: ...
+
+
+class Numbers(Protocol):
+    """Calls of one target; `p50` and `p99` are seconds, None before the first call."""
+
+    @property
+    def calls(self) -> int: ...
+    @property
+    def errors(self) -> int: ...
+    @property
+    def p50(self) -> float | None: ...
+    @property
+    def p99(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Makes the report from the parts that know. `started` is monotonic seconds."""
+
+    version: str
+    started: float
+    clock: Clock
+    policy: Policy
+    targets: Targets
+    breaker: Callable[[Target], BreakerState]
+    numbers: Callable[[str], Numbers]
+
+    def report(self) -> dict[str, Any]:
+        """A JSON object: `gateway` and `services`, those sorted by name."""
+        return {
+            "gateway": {
+                "version": self.version,
+                "uptime": round(self.clock() - self.started, 3),
+                "policy": {
+                    "engine": self.policy.name,
+                    "revision": self.policy.revision,
+                    "error": self.policy.error or "",
+                },
+            },
+            "services": [self._service(target) for target in self.targets.all()],
+        }
+
+    def _service(self, target: Target) -> dict[str, Any]:
+        said, numbers = target.description, self.numbers(target.name)
+        return {
+            "name": target.name,
+            "kind": target.kind.value,
+            "version": said.version if said else target.config.version,
+            "framework": said.framework if said else "",
+            "framework_version": said.framework_version if said else "",
+            "core_version": said.core_version if said else "",
+            "python": said.python if said else "",
+            "state": target.state.value,
+            "reason": target.reason,
+            "breaker": self.breaker(target).name,
+            "calls": numbers.calls,
+            "errors": numbers.errors,
+            "p50_ms": _milliseconds(numbers.p50),
+            "p99_ms": _milliseconds(numbers.p99),
+            "address": target.address,
+        }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

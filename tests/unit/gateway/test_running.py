@@ -1,0 +1,28 @@
+"""What draining waits for: the calls that ran when it began, and no later one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.running import Running
+
+
+async def test_finished_waits_for_the_calls_of_its_moment_only() -> None:
+    running = Running()
+    running.start("a")
+    running.start("b")
+    waiting = asyncio.ensure_future(running.finished())
+    await asyncio.sleep(0)
+    running.start("late")
+    running.end("a")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    running.end("b")
+    async with asyncio.timeout(5):
+        await waiting
+    assert len(running) == 1
+
+
+async def test_finished_returns_at_once_when_nothing_runs() -> None:
+    async with asyncio.timeout(5):
+        await Running().finished()
