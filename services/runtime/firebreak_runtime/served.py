@@ -1,0 +1,51 @@
+"""What a worker drives: one loaded agent, tool, model, retriever or embeddings object."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from firebreak_runtime.service_file import ServiceFile
+
+
+@dataclass(frozen=True)
+class WorkerEnv:
+    """What a worker knows of its surroundings: the gateway's gRPC address, the file that holds the service's token (it
+    rotates: read it for each call), and the service itself."""
+
+    gateway: str
+    token_file: Path
+    service: ServiceFile
+
+
+class Served(Protocol):
+    """One loaded object.
+
+    Made in the zygote, used in the workers forked from it. Calls raise ServedError for what the caller should read and let
+    MemoryError pass; any other exception ends the call with a correlation id, its text in the log only.
+    """
+
+    mode: Literal["sync", "async"]
+    """"sync": one call at a time on a worker, stopped by killing it. "async": many calls on one event loop."""
+
+    def describe(self) -> bytes:
+        """The serialized Describe response of the service's kind. Called in the zygote."""
+        ...
+
+    def warm(self) -> None:
+        """One dummy pass in the zygote that makes first calls fast. Starts no thread, leaves no event loop open."""
+        ...
+
+    async def start(self, env: WorkerEnv) -> tuple[str, ...]:
+        """Runs in a fresh worker before its first call. Returns the names of tools that could not be reached."""
+        ...
+
+    def call(self, method: str, request: bytes, emit: Callable[[bytes], None]) -> None:
+        """Serves one call in mode "sync". `emit` takes serialized response messages, exactly one for a unary method."""
+        ...
+
+    async def acall(self, method: str, request: bytes, emit: Callable[[bytes], Awaitable[None]]) -> None:
+        """Serves one call in mode "async"."""
+        ...

@@ -1,0 +1,115 @@
+"""service.yaml as the runtime reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from firebreak_runtime.service_file import ServiceFile, ServiceFileError, parse_service_file, read_service_file
+
+FOLDER = Path("calculator")
+GOOD = """
+name: calculator
+kind: tool
+version: 1.2.3
+entrypoint: calculator.tool:calculator
+effect: READ
+"""
+
+
+def _problems(text: str) -> list[str]:
+    with pytest.raises(ServiceFileError) as wrong:
+        parse_service_file(text, FOLDER)
+    return str(wrong.value).splitlines()
+
+
+def test_a_short_file_gets_the_defaults() -> None:
+    service = parse_service_file(GOOD, FOLDER)
+    assert service == ServiceFile(FOLDER, "calculator", "tool", "1.2.3", "calculator.tool:calculator", "READ")
+    assert (service.workers, service.spare, service.queue, service.mode) == (2, 1, 64, "auto")
+
+
+def test_every_key_has_an_effect() -> None:
+    text = """
+name: assistant
+kind: agent
+version: 0.1.0
+entrypoint: assistant:build
+python: "3.12"
+uses:
+  tools: [calculator, handbook]
+  model: router
+env:
+  SETTING: "on"
+runtime:
+  mode: async
+  workers: 3
+  spare: 0
+  queue: 7
+  calls_per_worker: 9
+  memory: 512MiB
+  start_timeout: 1.5s
+limits: {deadline: 5s}
+breaker: {window: 10s}
+retry: {attempts: 1}
+"""
+    assert parse_service_file(text, FOLDER) == ServiceFile(
+        FOLDER, "assistant", "agent", "0.1.0", "assistant:build", None, ("calculator", "handbook"), "router",
+        (("SETTING", "on"),), "async", 3, 0, 7, 9, True, 512 * 1024**2, 1.5,
+    )  # fmt: skip
+
+
+def test_a_service_can_ask_for_a_process_for_each_call() -> None:
+    assert not parse_service_file(GOOD + "runtime: {mode: sync, reuse: false}\n", FOLDER).reuse
+    assert parse_service_file(GOOD, FOLDER).reuse
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (GOOD + "hammer: 1\n", "service.yaml:7: hammer: is not a known key"),
+        (GOOD + "runtime:\n  wokers: 1\n", "service.yaml:8: runtime.wokers: is not a known key"),
+        (GOOD + "name: other\n", "service.yaml:7: name: is there twice"),
+        (GOOD.replace("kind: tool", "kind: hammer"), "service.yaml:3: kind: must be one of"),
+        (GOOD.replace("calculator\nkind", "Calculator\nkind"), "service.yaml:2: name: must be like"),
+        (GOOD.replace("1.2.3", "1.2"), "service.yaml:4: version: must be a text like"),
+        (GOOD.replace("tool:calculator", "tool"), "service.yaml:5: entrypoint: must be like"),
+        (GOOD.replace("effect: READ\n", ""), "service.yaml:3: kind: a tool declares its effect"),
+        (GOOD.replace("READ", "NONE"), "service.yaml:6: effect: must be one of READ, IDEMPOTENT, MUTATING"),
+        (GOOD.replace("kind: tool", "kind: model"), "service.yaml:6: effect: is only for tools"),
+        (GOOD + "uses: {tools: [x]}\n", "service.yaml:7: uses: is only for agents"),
+        (GOOD + "uses:\n  tools: x\n", "service.yaml:8: uses.tools: must be a list of names"),
+        (GOOD + "env: {A: 1}\n", "service.yaml:7: env: must hold texts"),
+        (GOOD + "env: [A]\n", "service.yaml:7: env: must hold texts"),
+        (GOOD + 'env: {"A=B": "c"}\n', "service.yaml:7: env: must hold names that an environment can have"),
+        (GOOD + 'env:\n  LANGSMITH_TRACING: "true"\n', "service.yaml:8: env.LANGSMITH_TRACING: cannot be set"),
+        (GOOD + 'env:\n  LANGCHAIN_TRACING_V2: "true"\n', "service.yaml:8: env.LANGCHAIN_TRACING_V2: cannot be set"),
+        (GOOD + "runtime: {workers: 0}\n", "runtime.workers: must be a whole number from 1 to 64"),
+        (GOOD + "runtime: {workers: yes}\n", "runtime.workers: must be a whole number from 1 to 64"),
+        (GOOD + "runtime: {spare: 17}\n", "runtime.spare: must be a whole number from 0 to 16"),
+        (GOOD + "runtime: {queue: -1}\n", "runtime.queue: must be a whole number from 0"),
+        (GOOD + "runtime: {mode: fast}\n", "runtime.mode: must be one of auto, sync, async"),
+        (GOOD + "runtime: {mode: sync, reuse: 0}\n", "runtime.reuse: must be true or false"),
+        (GOOD + "runtime: {reuse: false}\n", "runtime.reuse: can be false only with mode: sync"),
+        (GOOD + "runtime: {memory: 1024}\n", "runtime.memory: must be a size like"),
+        (GOOD + "runtime: {memory: 0MiB}\n", "runtime.memory: must be a size like"),
+        (GOOD + "runtime: {start_timeout: 10}\n", "runtime.start_timeout: must be a duration like"),
+        (GOOD + "runtime: [1]\n", "service.yaml:7: runtime: must hold keys and values"),
+        ("- a\n", "service.yaml:1: must hold keys and values"),
+        ("", "service.yaml:1: must hold keys and values"),
+        ("a: [\n", "service.yaml:2:"),
+        ("name: !!python/object:os.system x\n", "service.yaml:1: name: is not a plain value"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(text: str, problem: str) -> None:
+    assert any(problem in line for line in _problems(text)), _problems(text)
+
+
+def test_everything_that_is_wrong_is_told_at_once_and_in_order() -> None:
+    problems = _problems("kind: hammer\nversion: x\nentrypoint: y\nextra: 1\n")
+    assert [line.split(": ")[1] for line in problems] == ["kind", "name", "version", "entrypoint", "extra"]
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ServiceFileError, match=r"service\.yaml: cannot be read: FileNotFoundError"):
+        read_service_file(tmp_path)
