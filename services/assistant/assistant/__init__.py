@@ -1,0 +1,1 @@
+"""An assistant on LangChain 1."""

@@ -1,0 +1,1 @@
+"""Search in a handbook, as a LangChain tool."""

@@ -1,0 +1,1 @@
+"""A LangChain tool that runs Python code."""
