@@ -1,0 +1,40 @@
+# Every target says what it does; `make` alone lists them.
+.DEFAULT_GOAL := help
+PY := python3
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: ## Set up what is missing and start the gateway and every service
+	@$(PY) scripts/setup.py run
+	@exec .venv/bin/firebreak up
+
+setup: ## Set up everything that tests and development need
+	@$(PY) scripts/setup.py dev
+
+tools: ## Install the programs that only development needs (OPA)
+	@$(PY) scripts/tools.py
+
+test: setup ## Run all tests; those that need a program which cannot be installed here say so
+	@$(PY) scripts/tools.py || [ "$$FIREBREAK_TOOLS" != required ]
+	@.venv/bin/python -m pytest -q -rs
+
+check: setup tools ## Lint, types, layers, contract and policies
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@cd proto && ../.venv/bin/buf lint
+	@.firebreak/tools/bin/opa check --strict --schema policies/schemas policies/firebreak
+	@.firebreak/tools/bin/opa fmt --fail --list policies/firebreak
+
+bench: setup ## Measure what the gateway costs beside a bare proxy
+	@.venv/bin/python -m bench.gateway
+
+lock: ## Compile every lock again after a requirement changed
+	@scripts/lock
+
+clean: ## Remove environments, generated code and state
+	rm -rf .venv .firebreak proto/firebreak/v1/*_pb2* .hypothesis .mypy_cache .ruff_cache
+
+.PHONY: help run setup tools test check bench lock clean

@@ -1,0 +1,113 @@
+"""`firebreak status`: what runs, and how it is."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from firebreak.client.connection import find_state
+from rich.markup import escape
+from rich.table import Table
+
+from cli.output import Exit, fail, out, print_json, print_table
+
+ADMIN = "127.0.0.1:7501"
+STATES = {"ready": "green", "starting": "yellow", "not_ready": "red"}
+BREAKERS = {"CLOSED": "green", "HALF_OPEN": "yellow", "OPEN": "red"}
+
+
+def status(
+    admin: Annotated[
+        str, typer.Option(envvar="FIREBREAK_ADMIN", help="Address of the gateway's admin surface.")
+    ] = ADMIN,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show every service: version, framework, state, breaker, calls and latency.
+
+    Exit code 1 when a service is not ready. Example: firebreak status --json
+    """
+    try:
+        report = fetch(admin)
+    except OSError as error:
+        fail(f"no gateway answers on {admin} ({_cause(error)}); start it with `make run`", Exit.UNREACHABLE)
+    _add_local_reasons(report)
+    if as_json:
+        print_json(report)
+    else:
+        _show(report)
+    if any(service["state"] != "ready" for service in report["services"]):
+        raise SystemExit(int(Exit.FAILED))
+
+
+def fetch(admin: str, timeout: float = 5.0) -> dict[str, Any]:
+    """The gateway's own report; raises OSError when none answers."""
+    with urllib.request.urlopen(f"http://{admin}/status", timeout=timeout) as response:
+        report: dict[str, Any] = json.load(response)
+        return report
+
+
+def _cause(error: OSError) -> str:
+    return str(error.reason) if isinstance(error, urllib.error.URLError) else str(error)
+
+
+def _add_local_reasons(report: dict[str, Any]) -> None:
+    """The launcher knows why a process is not there; the gateway only sees that it is not."""
+    try:
+        run = find_state() / "run"
+    except FileNotFoundError:
+        return
+    for service in report["services"]:
+        local = read_local(run, service["name"])
+        if service["state"] != "ready" and local.get("reason"):
+            service["reason"] = local["reason"]
+        service["restarts"] = local.get("restarts", 0)
+
+
+def read_local(run: Path, name: str) -> dict[str, Any]:
+    """What the launcher wrote of one service: pid, restarts, reason; empty where it wrote nothing."""
+    try:
+        local: dict[str, Any] = json.loads((run / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return local
+
+
+def _show(report: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("service", "kind", "version", "framework", "state", "breaker"):
+        table.add_column(column, no_wrap=True)
+    for column in ("calls", "errors", "p50/p99 ms"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for service in report["services"]:
+        table.add_row(*_row(service))
+    print_table(table)
+    for service in report["services"]:
+        if service["reason"] and service["state"] != "ready":
+            out.print(f"\n[bold]{escape(service['name'])}[/bold] is {service['state']}: {escape(service['reason'])}")
+    policy = report["gateway"]["policy"]
+    out.print(f"\npolicy [bold]{policy['revision'][:12]}[/bold] ({policy['engine']})")
+    if policy["error"]:
+        out.print(f"[red]the policy on disk is not in force:[/red] {escape(policy['error'])}")
+
+
+def _row(service: dict[str, Any]) -> list[str]:
+    framework = f"{service['framework']} {service['framework_version']}".strip() or "-"
+    return [
+        escape(service["name"]),
+        service["kind"],
+        service["version"],
+        framework,
+        f"[{STATES[service['state']]}]{service['state']}[/]",
+        f"[{BREAKERS[service['breaker']]}]{service['breaker']}[/]",
+        str(service["calls"]),
+        str(service["errors"]),
+        f"{_milliseconds(service['p50_ms'])}/{_milliseconds(service['p99_ms'])}",
+    ]
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

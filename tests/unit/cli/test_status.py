@@ -1,0 +1,94 @@
+"""The table of services, from a report as the gateway's admin surface gives it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+
+SERVICE = {
+    "name": "calculator", "kind": "tool", "version": "1.0.0", "framework": "langchain-core", "framework_version": "1.7.2",
+    "core_version": "1.7.2", "python": "3.11.7", "state": "ready", "reason": "", "breaker": "CLOSED", "calls": 3, "errors": 1,
+    "p50_ms": 2.25, "p99_ms": 9.0, "address": "unix:x",
+}  # fmt: skip
+
+
+@pytest.fixture
+def admin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A report that the test may change, served over HTTP; the launcher's state is an empty folder."""
+    report: dict[str, Any] = {
+        "gateway": {"version": "0.1.0", "policy": {"engine": "embedded", "revision": "abcdef0123456789", "error": ""}},
+        "services": [dict(SERVICE)],
+    }  # fmt: skip
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(report).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    (tmp_path / "run").mkdir()
+    monkeypatch.setenv("FIREBREAK_ADMIN", f"127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("FIREBREAK_STATE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "40")
+    yield report
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_row_has_everything(admin: dict[str, Any]) -> None:
+    result = CliRunner().invoke(app, ["status"])
+    assert result.exit_code == 0
+    row = next(line for line in result.stdout.splitlines() if line.startswith("calculator"))
+    assert row.split() == [
+        "calculator",
+        "tool",
+        "1.0.0",
+        "langchain-core",
+        "1.7.2",
+        "ready",
+        "CLOSED",
+        "3",
+        "1",
+        "2.2/9.0",
+    ]
+    assert "policy abcdef012345 (embedded)" in result.stdout
+
+
+def test_a_service_that_is_not_ready_shows_the_launchers_reason_and_exit_code_1(
+    admin: dict[str, Any], tmp_path: Path
+) -> None:
+    admin["services"][0] |= {"state": "not_ready", "reason": "cannot connect", "p50_ms": None, "p99_ms": None}
+    (tmp_path / "run/calculator.json").write_text('{"pid": null, "restarts": 4, "reason": "ended with exit code 3"}')
+    result = CliRunner().invoke(app, ["status"])
+    assert result.exit_code == 1
+    assert "calculator is not_ready: ended with exit code 3" in result.stdout
+    as_json = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert as_json["services"][0]["restarts"] == 4
+
+
+def test_a_policy_that_is_not_in_force_is_told(admin: dict[str, Any]) -> None:
+    admin["gateway"]["policy"]["error"] = "policies/x.rego:3: unexpected }"
+    assert "not in force: policies/x.rego:3: unexpected }" in CliRunner().invoke(app, ["status"]).stdout
+
+
+def test_no_gateway_is_exit_code_3_and_says_what_to_do() -> None:
+    result = CliRunner().invoke(app, ["status", "--admin", "127.0.0.1:1"])
+    assert result.exit_code == 3
+    assert "make run" in result.stderr
