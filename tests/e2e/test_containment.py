@@ -168,3 +168,30 @@ def test_a_killed_service_comes_back_by_itself(start: Callable[..., Instance]) -
     wait_for(lambda: instance.service("calculator")["state"] == "ready", 30.0, "the service back")
     with instance.client() as client:
         assert client.call("calculator", {"expression": "6 * 7"}).text == "42"
+
+
+def test_a_second_interrupt_kills_at_once(start: Callable[..., Instance]) -> None:
+    instance = start([ROOT / "services/python"])
+    processes = _service_processes(instance)
+    outcome: list[str] = []
+
+    def long() -> None:
+        with instance.client() as client:
+            try:
+                outcome.append(client.call("python", {"code": "import time; time.sleep(19)"}, timeout=20).text)
+            except CallFailed as failure:
+                outcome.append(failure.code)
+
+    thread = threading.Thread(target=long)
+    thread.start()
+    wait_for(lambda: instance.metric("firebreak_calls_in_flight"), 5.0, "the call in flight")
+    assert instance.process is not None
+    began = time.monotonic()
+    instance.process.send_signal(signal.SIGINT)
+    wait_for(lambda: "stopping" in instance.printed.read_text(), 5.0, "the drain")
+    assert instance.process.poll() is None
+    instance.stop()
+    assert time.monotonic() - began < 10.0
+    thread.join(10)
+    assert outcome == ["UNAVAILABLE"]
+    wait_for(lambda: not [pid for pid in processes if Path(f"/proc/{pid}").exists()], 5.0, "every process gone")
