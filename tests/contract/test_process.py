@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -65,10 +66,15 @@ def test_an_authorized_call_is_answered_and_on_record(gateway: Gateway) -> None:
     assert row["calls"] >= 1
     assert row["p50_ms"] > 0
     assert 'firebreak_calls_total{action="call",code="OK"' in gateway.get("/metrics")[1]
-    line = wait_for(
-        lambda: [x for x in (gateway.folder / "log").read_text().splitlines() if '"call_id"' in x], "a line"
-    )
-    assert json.loads(line[0])["target"] == "echo"
+    line = wait_for(lambda: _answered(gateway.folder / "log"), "a line of the call")[-1]
+    assert (line["target"], line["principal"], line["rules"]) == ("echo", "user:developer", ["developers"])
+    assert line["attempts"][0]["code"] == "OK"
+
+
+def _answered(log: Path) -> list[dict[str, Any]]:
+    """The lines of tool calls that were answered."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if '"call_id"' in line]
+    return [line for line in lines if line["code"] == "OK" and line["method"].endswith("ToolService/Call")]
 
 
 def test_a_client_certificate_is_a_credential_too(gateway: Gateway) -> None:
