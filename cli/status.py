@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from firebreak.client.connection import find_state
+from firebreak.client.connection import find_state, local_address
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,14 +22,15 @@ BREAKERS = {"CLOSED": "green", "HALF_OPEN": "yellow", "OPEN": "red"}
 
 def status(
     admin: Annotated[
-        str, typer.Option(envvar="FIREBREAK_ADMIN", help="Address of the gateway's admin surface.")
-    ] = ADMIN,
+        str | None, typer.Option(envvar="FIREBREAK_ADMIN", help="Admin address; default: the local gateway's.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show every service: version, framework, state, breaker, calls and latency.
 
     Exit code 1 when a service is not ready. Example: firebreak status --json
     """
+    admin = admin or _local_admin()
     try:
         report = fetch(admin)
     except OSError as error:
@@ -41,6 +42,13 @@ def status(
         _show(report)
     if any(service["state"] != "ready" for service in report["services"]):
         raise SystemExit(int(Exit.FAILED))
+
+
+def _local_admin() -> str:
+    try:
+        return local_address(find_state(), "admin", ADMIN)
+    except FileNotFoundError:
+        return ADMIN
 
 
 def fetch(admin: str, timeout: float = 5.0) -> dict[str, Any]:

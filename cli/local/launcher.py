@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import signal
 import sys
@@ -86,6 +87,7 @@ class Launcher:
         with _exclusive(self.layout.run / "lock"):
             identity = LocalIdentity(self.layout.state)
             self._issue(identity)
+            self._write_addresses()
             self._plan()
             stop = asyncio.Event()
             self._on_signals(stop)
@@ -109,6 +111,12 @@ class Launcher:
         identity.issue_user("developer")
         for _, service in self.loaded.services:
             identity.issue_service(service.name)
+
+    def _write_addresses(self) -> None:
+        """For clients on this machine; see firebreak.client.connection."""
+        config = self.loaded.config
+        addresses = {"public": config.listeners[0].address, "admin": config.admin}
+        (self.layout.run / "addresses.json").write_text(json.dumps(addresses))
 
     def _plan(self) -> None:
         for stale in self.layout.run.glob("*.sock"):

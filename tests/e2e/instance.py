@@ -114,8 +114,6 @@ class Instance:
     def environment(self) -> dict[str, str]:
         return os.environ | {
             "FIREBREAK_STATE": str(self.state),
-            "FIREBREAK_ADDRESS": f"127.0.0.1:{self.ports['public']}",
-            "FIREBREAK_ADMIN": f"127.0.0.1:{self.ports['admin']}",
             "NO_COLOR": "1",
             "COLUMNS": "200",
         }

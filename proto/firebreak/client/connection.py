@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,12 @@ class Connection:
         """The gateway that `make run` starts.
 
         `state` is its state folder; by default FIREBREAK_STATE, else .firebreak in this folder or the nearest above it.
-        FIREBREAK_ADDRESS overrides the address. Raises FileNotFoundError when there is no such folder.
+        The address is FIREBREAK_ADDRESS, else what the gateway of that folder listens on. Raises FileNotFoundError when there
+        is no such folder.
         """
         folder = state or find_state()
         return cls(
-            address=os.environ.get("FIREBREAK_ADDRESS", cls.address),
+            address=os.environ.get("FIREBREAK_ADDRESS") or local_address(folder, "public", cls.address),
             token_file=folder / "identity" / "tokens" / "developer.token",
         )
 
@@ -80,6 +82,14 @@ def find_state() -> Path:
     raise FileNotFoundError(
         "no .firebreak folder here or above: start Firebreak with `make run`, or set FIREBREAK_STATE"
     )
+
+
+def local_address(state: Path, name: str, default: str) -> str:
+    """The address "public" or "admin" of the gateway of a state folder, as its launcher wrote it down; else `default`."""
+    try:
+        return str(json.loads((state / "run" / "addresses.json").read_text())[name])
+    except (OSError, ValueError, KeyError):
+        return default
 
 
 def _trace_headers() -> dict[str, str]:

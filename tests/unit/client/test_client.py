@@ -176,6 +176,16 @@ def test_local_finds_the_state_folder_above(tmp_path: Path, monkeypatch: pytest.
     assert connection.token_file == tmp_path / ".firebreak/identity/tokens/developer.token"
 
 
+def test_local_knows_where_its_gateway_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FIREBREAK_ADDRESS", raising=False)
+    assert Connection.local(tmp_path).address == "127.0.0.1:7500"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/addresses.json").write_text('{"public": "127.0.0.1:8500", "admin": "127.0.0.1:8501"}')
+    assert Connection.local(tmp_path).address == "127.0.0.1:8500"
+    monkeypatch.setenv("FIREBREAK_ADDRESS", "127.0.0.1:9")
+    assert Connection.local(tmp_path).address == "127.0.0.1:9"
+
+
 def test_local_says_what_to_do_where_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FIREBREAK_STATE", raising=False)
