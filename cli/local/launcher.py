@@ -81,7 +81,7 @@ class Launcher:
     async def run(self) -> None:
         """Returns when everything has stopped after SIGINT or SIGTERM; a second signal kills.
 
-        Raises AlreadyRunning, or StartFailed when the gateway refuses its configuration.
+        Raises AlreadyRunning, or StartFailed when the gateway refuses its configuration or it has no door for services.
         """
         self.layout.make()
         with _exclusive(self.layout.run / "lock"):
@@ -146,12 +146,16 @@ class Launcher:
         )
 
     def _service_command(self, python: Path, entry: ServiceEntry, service: ServiceConfig) -> list[str | Path]:
-        gateway = next(
-            listener.address for listener in self.loaded.config.listeners if listener.address.startswith("unix:")
-        )
         token = self.layout.state / "identity" / "tokens" / f"{service.name}.token"
         return [python, "-I", "-m", "firebreak_runtime", "--service", entry.path, "--listen", entry.address,
-                "--gateway", gateway, "--token-file", token]  # fmt: skip
+                "--gateway", self._door(), "--token-file", token]  # fmt: skip
+
+    def _door(self) -> str:
+        """The listener that services call back through; raises StartFailed where the configuration has none."""
+        for listener in self.loaded.config.listeners:
+            if listener.address.startswith("unix:"):
+                return listener.address
+        raise StartFailed("no listener is on a unix socket, and services reach the gateway by one: add it to listeners")
 
     def _service_environment(self, service: ServiceConfig) -> dict[str, str]:
         """All that a service's process inherits."""

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,21 @@ def test_sigterm_refuses_new_calls_and_lets_those_in_flight_finish(own: Gateway)
         (own.folder / "release").touch()
         assert flying.result(timeout=30).result.content[0].text == "wait"
     assert process.wait(30) == 0
+
+
+def test_calls_that_outlast_the_drain_are_cut_off(own: Gateway) -> None:
+    file = own.folder / "firebreak.yaml"
+    file.write_text(file.read_text().replace("drain: 5s", "drain: 200ms"))
+    process = own.start()
+    with own.channel() as channel:
+        flying = tool_pb2_grpc.ToolServiceStub(channel).Call.future(request("wait"), metadata=own.bearer(), timeout=30)
+        wait_for((own.folder / "waiting").exists, "the call is in flight")
+        told = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert time.monotonic() - told < 4.0  # the configuration that it was made with would have waited for 5 s
+        assert flying.exception(timeout=15) is not None
+    assert "did not end in time" in (own.folder / "log").read_text()
 
 
 def test_the_same_signal_twice_kills(own: Gateway) -> None:

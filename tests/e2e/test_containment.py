@@ -195,3 +195,12 @@ def test_a_second_interrupt_kills_at_once(start: Callable[..., Instance]) -> Non
     thread.join(10)
     assert outcome == ["UNAVAILABLE"]
     wait_for(lambda: not [pid for pid in processes if Path(f"/proc/{pid}").exists()], 5.0, "every process gone")
+
+
+def test_without_a_door_for_services_the_start_says_what_to_add(short_folder: Path) -> None:
+    listeners = [{"name": "public", "address": "127.0.0.1:0", "accept": ["jwt"]}]
+    instance = Instance(short_folder / "0", [ROOT / "services/calculator"], listeners=listeners)
+    done = instance.cli("up", "--config", str(instance.config), "--envs", str(instance.envs))
+    assert done.returncode == 2
+    assert "add it to listeners" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.call import Call, Metadata, Session
-from gateway.config import GatewayConfig
+from gateway.config import Admission, GatewayConfig
 from gateway.core.deadline import NEVER, Deadline
 from gateway.errors import CallError, Code, Reason
 from gateway.filters.circuit_breaker import Breakers
@@ -104,6 +104,15 @@ def test_an_authorized_call_passes_all_stages() -> None:
     assert (facts.principal, facts.target, facts.rules) == ("user:developer", "calculator", ("grants[0]",))
     assert list(facts.stages) == ["authenticate", "admit", "validate", "authorize", "bulkhead", "forward"]
     assert world.upstream.sent[0].deadline.at == pytest.approx(START + 30)
+
+
+@pytest.mark.parametrize(("longest", "expected"), [("10s", START + 10), ("600s", START + 30)])
+def test_the_gateways_own_max_deadline_bounds_every_call(longest: str, expected: float) -> None:
+    config = gateway_config()
+    admission = Admission.model_validate({"max_deadline": longest})
+    world = World(config=config.model_copy(update={"admission": admission}))
+    assert world.serve(made()) == Finish()
+    assert world.upstream.sent[0].deadline.at == pytest.approx(expected)
 
 
 REJECTED: list[tuple[Reason, dict[str, Any], Call]] = [

@@ -115,6 +115,15 @@ async def test_the_targets_own_deadlines_apply(open_ended: bool, asked: Deadline
     assert behind.calls[0].deadline.at == expected
 
 
+@pytest.mark.parametrize(("longest", "expected"), [("40s", START + 40), ("600s", START + 500)])
+async def test_max_deadline_bounds_what_a_caller_asks_for(longest: str, expected: float) -> None:
+    behind, made = Behind(), call(deadline=Deadline(START + 500))
+    made.facts.open_ended = False
+    known = targets(target(limits={"deadline": "5s", "max_deadline": longest}))
+    await validate(ADMISSION, known, clock)(behind)(made, Received().send)
+    assert behind.calls[0].deadline.at == expected
+
+
 def test_the_targets_deadline_is_enforced() -> None:
     async def main() -> None:
         made = call(AGENT_INVOKE, agent_request())
