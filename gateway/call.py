@@ -11,7 +11,7 @@ from gateway.errors import Code
 from gateway.routes import Method
 
 if TYPE_CHECKING:
-    from gateway.policy import Permit
+    from gateway.policy import Decision, Permit
     from gateway.targets import Target
 
 Metadata = tuple[tuple[str, str | bytes], ...]
@@ -93,7 +93,9 @@ class Facts:
     """What is known of one call for its record. Stages write here as they learn; Record reads when the call has ended.
 
     Instants are monotonic seconds, sizes are bytes of message bodies. `stages` are seconds from the start of the call
-    until that stage passed the call on. `open_ended`: the caller set no deadline.
+    until that stage passed the call on. `open_ended`: the caller set no deadline. `document` is what policy was asked and
+    `judged` what it decided. `answers` are the response messages as far as the journal keeps them, `answers_cut` says that
+    some were left out for want of memory. `complete`: the message that passes now, or passed, is the answer's last.
     """
 
     started: float
@@ -114,6 +116,11 @@ class Facts:
     events: int = 0
     first_event: float | None = None
     correlation: str = ""
+    document: Mapping[str, Any] | None = None
+    judged: Decision | None = None
+    answers: list[bytes] = field(default_factory=list)
+    answers_cut: bool = False
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

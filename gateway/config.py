@@ -14,9 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from gateway.routes import Kind
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 
@@ -24,7 +24,7 @@ def parse_duration(value: object) -> float:
     """Seconds of a duration such as "250ms"; raises ValueError."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError('a duration is written like "250ms", "10s", "2m" or "1h"')
+        raise ValueError('a duration is written like "250ms", "10s", "2m", "1h" or "30d"')
     seconds = float(match[1]) * _SECONDS[match[2]]
     if seconds <= 0:
         raise ValueError("a duration is more than zero")
@@ -162,6 +162,29 @@ class Runtime(Config):
         return self
 
 
+class Recording(StrEnum):
+    """How much of a content the journal keeps: all of it, all but secrets and marks of persons, a keyed hash, or its size."""
+
+    FULL = "full"
+    MASKED = "masked"
+    HASHED = "hashed"
+    NONE = "none"
+
+
+_Recording = Annotated[Recording, BeforeValidator(lambda v: Recording(v) if isinstance(v, str) else v)]
+
+
+class Recorded(Config):
+    """What the journal keeps of one target's calls: `requests` are prompts and arguments, `answers` what came back.
+
+    `mask` are further names of fields, at any depth of the JSON, whose values are masked.
+    """
+
+    requests: _Recording = Recording.MASKED
+    answers: _Recording = Recording.MASKED
+    mask: tuple[str, ...] = Field(default=(), strict=False)
+
+
 class ServiceConfig(Config):
     """A service.yaml: one agent, tool, model, retriever or embedding in a process of its own.
 
@@ -182,6 +205,7 @@ class ServiceConfig(Config):
     limits: Limits = Limits()
     breaker: Breaker = Breaker()
     retry: Retry = Retry()
+    journal: Recorded = Recorded()
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> Self:
@@ -296,6 +320,50 @@ class Telemetry(Config):
     sample: float = Field(default=1.0, ge=0, le=1)
 
 
+class Retention(Config):
+    """How long the journal keeps what: `content` (prompts, arguments, answers), `person` (who, and what policy saw), and the
+    `record` itself. When the journal holds more than `size`, the oldest contents go first, then the oldest rows.
+    """
+
+    content: Duration = 30 * 86400.0
+    person: Duration = 90 * 86400.0
+    record: Duration = 365 * 86400.0
+    size: Size = 8 * 1024**3
+
+    @model_validator(mode="after")
+    def _parts_go_first(self) -> Self:
+        if max(self.content, self.person) > self.record:
+            raise ValueError("content and person cannot be kept longer than record")
+        return self
+
+
+class Journal(Config):
+    """The record of every call.
+
+    `mode` "required": a call fails rather than go unrecorded, and its record is durable before its answer leaves, for which
+    it waits at most `timeout`. "best-effort": calls never wait; what could not be kept is counted and told. `store`
+    "sqlite" keeps it in the file `path`, "postgresql" in the database whose connection string is in the file `dsn_file`.
+    `heads` is a folder beside it that remembers where each chain ended, so that a shortened one is noticed. `buffer`
+    bounds the memory for what waits to be written. Contents larger than `inline` are kept once, by their hash.
+    """
+
+    mode: Literal["required", "best-effort", "none"] = "best-effort"
+    store: Literal["sqlite", "postgresql"] = "sqlite"
+    path: str = ".firebreak/journal/journal.db"
+    dsn_file: str | None = None
+    heads: str = ".firebreak/journal/heads"
+    timeout: Duration = 5.0
+    buffer: Size = 64 * 1024**2
+    inline: Size = 4 * 1024
+    retention: Retention = Retention()
+
+    @model_validator(mode="after")
+    def _database_is_named(self) -> Self:
+        if self.mode != "none" and self.store == "postgresql" and self.dsn_file is None:
+            raise ValueError("store: postgresql needs dsn_file, a file with the connection string")
+        return self
+
+
 class ServiceEntry(Config):
     """A service behind the gateway: folder of its service.yaml, address it serves on, and the principal that it is."""
 
@@ -313,5 +381,6 @@ class GatewayConfig(Config):
     policy: Policy
     admission: Admission = Admission()
     telemetry: Telemetry = Telemetry()
+    journal: Journal = Journal()
     drain: Duration = 15.0
     services: tuple[ServiceEntry, ...] = Field(strict=False, min_length=1)

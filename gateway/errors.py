@@ -65,6 +65,8 @@ class Reason(StrEnum):
     CONTRACT_VIOLATED = "CONTRACT_VIOLATED"
     AGENT_FAILED = "AGENT_FAILED"
     MODEL_FAILED = "MODEL_FAILED"
+    JOURNAL_UNAVAILABLE = "JOURNAL_UNAVAILABLE"
+    ANSWER_WITHHELD = "ANSWER_WITHHELD"
     INTERNAL = "INTERNAL"
 
 
@@ -99,6 +101,9 @@ CODES: Mapping[Reason, Code] = {
     Reason.CONTRACT_VIOLATED: Code.INTERNAL,
     Reason.AGENT_FAILED: Code.INTERNAL,
     Reason.MODEL_FAILED: Code.INTERNAL,
+    Reason.JOURNAL_UNAVAILABLE: Code.UNAVAILABLE,
+    # No code that a client repeats by itself: the call did run.
+    Reason.ANSWER_WITHHELD: Code.DATA_LOSS,
     Reason.INTERNAL: Code.INTERNAL,
 }
 """The status code of each reason."""

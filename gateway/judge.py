@@ -63,7 +63,7 @@ class Judge:
 
         Raises CallError POLICY_UNAVAILABLE when the engine is down, late, or answers anything but a decision.
         """
-        asked = verdict.document(call, target, action, view)
+        asked = call.facts.document = verdict.document(call, target, action, view)
         decision = await self._ask(asked, call, target)
         assert call.session is not None
         self.log.add(decision, asked, call.session.chain)

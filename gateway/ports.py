@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from gateway.call import Call, Metadata, Principal, Session
@@ -74,6 +74,36 @@ class Recorder(Protocol):
 
     def ended(self, call: Call, outcome: Finish | CallError | BaseException) -> None:
         """The call ended: `call.facts` is complete. An exception that is no CallError is cancellation or a bug."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps every call, once. Raises and waits only where it is said.
+
+    `required`: a call fails rather than go unrecorded.
+    """
+
+    @property
+    def required(self) -> bool: ...
+
+    def check(self) -> None:
+        """Raises CallError JOURNAL_UNAVAILABLE when the journal is required and cannot be written now."""
+        ...
+
+    def answered(self, call: Call, message: bytes) -> None:
+        """A response message is about to pass: keeps what the target's configuration asks for in `call.facts.answers`."""
+        ...
+
+    async def opened(self, call: Call) -> None:
+        """Returns when it is on record, and durable, that `call` was let through. Raises CallError JOURNAL_UNAVAILABLE."""
+        ...
+
+    def ended(self, call: Call, outcome: Finish | BaseException) -> Awaitable[None] | None:
+        """The call ended: `call.facts` is complete, and nobody changes it any more.
+
+        Where the journal is required, what is returned ends when the record is durable, or raises CallError ANSWER_WITHHELD.
+        Whether it is awaited or not, the call is on record.
+        """
         ...
 
 

@@ -48,6 +48,7 @@ def authorize(judge: Judge, schemas: Schemas, clock: Clock) -> Filter:
 
 
 def _note(facts: Facts, decision: Decision) -> None:
+    facts.judged = decision
     facts.decision = decision.id
     facts.revision = decision.revision
     facts.rules = tuple(reason.rule for reason in decision.reasons)

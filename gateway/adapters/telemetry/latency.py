@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from gateway.adapters.telemetry.outcome import FAULTS
 from gateway.errors import Code
+from gateway.outcomes import FAULTS
 
 _RECENT = 1000
 

@@ -10,11 +10,11 @@ from gateway.adapters.telemetry.latency import Latencies
 from gateway.adapters.telemetry.lines import LineWriter
 from gateway.adapters.telemetry.log import CallLog
 from gateway.adapters.telemetry.metrics import Metrics, Sources
-from gateway.adapters.telemetry.outcome import classify
 from gateway.adapters.telemetry.tracing import Tracing, Untraced
 from gateway.call import Call
 from gateway.config import Telemetry
 from gateway.errors import CallError
+from gateway.outcomes import classify
 from gateway.ports import AttemptRecord, Clock
 from gateway.routes import Action
 from gateway.service import Finish

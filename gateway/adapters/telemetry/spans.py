@@ -16,10 +16,10 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from gateway.adapters.telemetry.outcome import FAULTS, classify
 from gateway.adapters.telemetry.tracing import TRACEPARENT, TRACESTATE, trace_headers
 from gateway.call import Call, Metadata
 from gateway.errors import CallError, Code
+from gateway.outcomes import FAULTS, classify
 from gateway.ports import AttemptRecord, Clock
 from gateway.routes import Action, Kind
 from gateway.service import Finish

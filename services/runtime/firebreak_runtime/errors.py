@@ -30,6 +30,8 @@ CODES: Mapping[str, int] = {
     "CONTRACT_VIOLATED": 13,
     "AGENT_FAILED": 13,
     "MODEL_FAILED": 13,
+    "JOURNAL_UNAVAILABLE": 14,
+    "ANSWER_WITHHELD": 15,
     "INTERNAL": 13,
     "DRAINING": 14,
     "CIRCUIT_OPEN": 14,

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from gateway.adapters.telemetry.outcome import OTHER, classify
 from gateway.core.deadline import NEVER, Deadline
 from gateway.errors import CallError, Code, Reason
+from gateway.outcomes import OTHER, classify
 from gateway.service import Finish
 
 
