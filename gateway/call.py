@@ -12,7 +12,7 @@ from gateway.routes import Method
 
 if TYPE_CHECKING:
     from gateway.policy import Decision, Permit
-    from gateway.targets import Target
+    from gateway.targets import Description, Target
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 """Ordered, multi-valued gRPC metadata; keys are lower case, values of "-bin" keys are bytes."""
@@ -93,19 +93,23 @@ class Facts:
     """What is known of one call for its record. Stages write here as they learn; Record reads when the call has ended.
 
     Instants are monotonic seconds, sizes are bytes of message bodies. `stages` are seconds from the start of the call
-    until that stage passed the call on. `open_ended`: the caller set no deadline. `document` is what policy was asked and
-    `judged` what it decided. `answers` are the response messages as far as the journal keeps them, `answers_cut` says that
-    some were left out for want of memory. `complete`: the message that passes now, or passed, is the answer's last.
+    until that stage passed the call on. `open_ended`: the caller set no deadline. `resolved` is the service that `target`
+    names and `described` what it had said of itself by then. `document` is what policy was asked and `judged` what it
+    decided. `answers` are the response messages as far as the journal keeps them, `answers_cut` says that some were left out
+    for want of memory. `complete`: the message that passes now, or passed, is the answer's last.
     """
 
     started: float
     open_ended: bool = False
     principal: str = ""
+    issuer: str = ""
     session: str = ""
     parent: str = ""
     chain: tuple[str, ...] = ()
     depth: int = 0
     target: str = ""
+    resolved: Target | None = None
+    described: Description | None = None
     decision: str = ""
     revision: str = ""
     rules: tuple[str, ...] = ()

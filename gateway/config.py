@@ -332,8 +332,9 @@ class Retention(Config):
 
     @model_validator(mode="after")
     def _parts_go_first(self) -> Self:
-        if max(self.content, self.person) > self.record:
-            raise ValueError("content and person cannot be kept longer than record")
+        # Whose content it is says the person part: without it nobody could have the content erased.
+        if not self.content <= self.person <= self.record:
+            raise ValueError("content is kept no longer than person, and person no longer than record")
         return self
 
 
@@ -361,6 +362,12 @@ class Journal(Config):
     def _database_is_named(self) -> Self:
         if self.mode != "none" and self.store == "postgresql" and self.dsn_file is None:
             raise ValueError("store: postgresql needs dsn_file, a file with the connection string")
+        return self
+
+    @model_validator(mode="after")
+    def _inline_fits(self) -> Self:
+        if self.inline > self.buffer:
+            raise ValueError("inline is more than buffer")
         return self
 
 

@@ -30,6 +30,7 @@ def authenticate(authenticator: Authenticator, clock: Clock) -> Filter:
 
 def _note(facts: Facts, principal: Principal, session: Session) -> None:
     facts.principal = principal.id
+    facts.issuer = principal.issuer
     facts.session = session.id
     facts.chain = session.chain
     facts.parent = session.parent or ""

@@ -31,6 +31,8 @@ def validate(admission: Admission, targets: Targets, clock: Clock) -> Filter:
             view = read(call.method, call.request)
             target = _target(call, view.target, targets)
             call.facts.target = target.name
+            call.facts.resolved = target
+            call.facts.described = target.description
             _check_size(call, target.config.limits.request_bytes, f'"{target.name}"')
             narrowed = call.narrowed(_deadline(call, target), view=view, target=target)
             call.facts.stages["validate"] = clock() - call.facts.started

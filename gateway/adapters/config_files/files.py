@@ -32,3 +32,5 @@ def _named(config: GatewayConfig) -> Iterator[tuple[Key, str]]:
     yield ("identity", "session_keys"), config.identity.session_keys
     if config.policy.opa.token_file is not None:
         yield ("policy", "opa", "token_file"), config.policy.opa.token_file
+    if config.journal.dsn_file is not None:
+        yield ("journal", "dsn_file"), config.journal.dsn_file

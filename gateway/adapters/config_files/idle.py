@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from gateway.adapters.config_files.checks import Service
 from gateway.adapters.config_files.lines import Document, Key, Problem
-from gateway.config import GatewayConfig, ServiceConfig
+from gateway.config import GatewayConfig, Journal, Recording, ServiceConfig
 from gateway.routes import METHODS
 
 _STREAMING = {method.kind for method in METHODS.values() if method.streams_response}
@@ -33,6 +33,20 @@ def _void_in_gateway(config: GatewayConfig) -> Iterator[tuple[Key, str]]:
         yield ("telemetry", "sample"), "spans are exported only where telemetry.otlp is set"
     if not any("jwt" in listener.accept for listener in config.listeners):
         yield ("identity", "issuers"), "no listener accepts jwt"
+    yield from ((("journal", field), why) for field, why in _void_in_journal(config.journal))
+
+
+def _void_in_journal(journal: Journal) -> Iterator[tuple[str, str]]:
+    if journal.mode == "none":
+        fields = sorted(set(Journal.model_fields) - {"mode"})
+        yield from ((field, "journal.mode is none") for field in fields)
+        return
+    if journal.store == "sqlite":
+        yield "dsn_file", "journal.store is sqlite"
+    else:
+        yield "path", "journal.store is postgresql"
+    if journal.mode == "best-effort":
+        yield "timeout", "with journal.mode best-effort no call waits"
 
 
 def _void_in_service(service: ServiceConfig, gateway: GatewayConfig) -> Iterator[tuple[Key, str]]:
@@ -52,3 +66,6 @@ def _void_in_service(service: ServiceConfig, gateway: GatewayConfig) -> Iterator
     if service.retry.attempts == 1:
         fields = set(type(service.retry).model_fields) - {"attempts"}
         yield from ((("retry", field), "retry.attempts is 1") for field in sorted(fields))
+    # The section as a whole may be void: a service's file serves gateways that keep no journal too.
+    if Recording.MASKED not in (service.journal.requests, service.journal.answers):
+        yield ("journal", "mask"), "neither requests nor answers are masked"

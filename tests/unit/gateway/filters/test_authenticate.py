@@ -50,6 +50,7 @@ def test_principal_and_session_are_set_and_on_record() -> None:
         assert (known.principal, known.session) == (ASSISTANT, CHILD)
         assert (facts.principal, facts.session, facts.chain) == (ASSISTANT.id, CHILD.id, CHILD.chain)
         assert (facts.parent, facts.depth) == (CHILD.parent, 1)
+        assert facts.issuer == ASSISTANT.issuer
         assert "authenticate" in facts.stages
 
     run(main)

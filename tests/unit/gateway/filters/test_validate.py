@@ -53,6 +53,8 @@ async def test_a_good_request_goes_on_with_view_and_target() -> None:
     assert passed.view.args == {"expression": "1234 * 5678"}
     assert passed.request is made.request
     assert made.facts.target == "calculator"
+    assert made.facts.resolved is tool
+    assert made.facts.described is tool.description
     assert "validate" in made.facts.stages
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.adapters.config_files import ConfigError, load
+from gateway.adapters.config_files import ConfigError, Loaded, load
 from gateway.config import Effect
 from gateway.routes import Kind
 
@@ -114,6 +114,19 @@ MAIN = [
     ("", "admin: 127.0.0.1:1\n", ["20: admin: is given twice; first on line 5"]),
     ("", "telemetry:\n  sample: 0.5\n", ["21: telemetry.sample: has no effect"]),
     ("", "admission:\n  in_flight: 0\n", ["21: admission.in_flight: should be greater than or equal to 1"]),
+    ("", "journal:\n  mode: none\n  buffer: 1MiB\n", ["22: journal.buffer: has no effect: journal.mode is none"]),
+    ("", "journal:\n  mode: none\n  retention:\n    size: 1GiB\n", ["22: journal.retention: has no effect"]),
+    ("", "journal:\n  dsn_file: dsn\n", ["21: journal.dsn_file: has no effect: journal.store is sqlite"]),
+    ("", "journal:\n  store: postgresql\n", ["20: journal: store: postgresql needs dsn_file"]),
+    (
+        "",
+        "journal:\n  store: postgresql\n  dsn_file: dsn\n  path: journal.db\n",
+        ["23: journal.path: has no effect: journal.store is postgresql"],
+    ),
+    ("", "journal:\n  timeout: 2s\n", ["21: journal.timeout: has no effect: with journal.mode best-effort"]),
+    ("", "journal:\n  buffer: 1KiB\n", ["20: journal: inline is more than buffer"]),
+    ("", "journal:\n  retention:\n    record: 2d\n", ["21: journal.retention: content is kept no longer than"]),
+    ("", "journal:\n  mod: none\n", ["21: journal.mod: is no known key; did you mean mode?"]),
     ("", "? [a]\n: 1\n", ["20: has a key that is no plain text"]),
     ("session_keys: keys", "session_keys: &a keys", ["7: YAML: anchors and aliases are not allowed"]),
     ("session_keys: keys", "session_keys: [", ["9: YAML: "]),
@@ -146,6 +159,13 @@ SERVICE = [
         ["8: runtime.calls_per_worker: has no effect"],
     ),
     ("calculator", "", "runtime:\n  reuse: false\n", ["6: runtime: reuse can be false only with mode: sync"]),
+    (
+        "calculator",
+        "",
+        "journal:\n  requests: full\n  answers: hashed\n  mask: [badge]\n",
+        ["9: journal.mask: has no effect: neither requests nor answers are masked"],
+    ),
+    ("calculator", "", "journal:\n  requests: some\n", ["7: journal.requests: "]),
     ("calculator", "", "retry:\n  attempts: 1\n  backoff: 1s\n", ["8: retry.backoff: has no effect"]),
     ("calculator", "", "env:\n  A: 5\n", ["7: env.A: is not text"]),
     ("assistant", "- calculator", "- calculater", ["7: uses.tools[0]: there is no service calculater"]),
@@ -162,6 +182,37 @@ def test_what_is_wrong_in_a_services_file_names_its_line(
     found = service(folder, name, old, new)
     for problem in expected:
         assert any(line.startswith(f"services/{name}/service.yaml:{problem}") for line in found), found
+
+
+def changed(folder: Path, journal: str = "", recorded: str = "") -> Loaded:
+    """A right configuration with these settings of the journal, and of what it keeps of the calculator's calls."""
+    (folder / "firebreak.yaml").write_text(GATEWAY + (f"journal:\n{journal}" if journal else ""))
+    (folder / "services/calculator/service.yaml").write_text(SERVICES["calculator"] + f"journal:\n{recorded}")
+    return load(Path("firebreak.yaml"))
+
+
+def test_a_services_file_serves_gateways_with_and_without_a_journal(folder: Path) -> None:
+    for mode in ("best-effort", "none"):
+        changed(folder, f"  mode: {mode}\n", "  requests: full\n")
+
+
+@pytest.mark.parametrize("classes", ["requests: full", "answers: none", "requests: hashed\n  answers: masked"])
+def test_masked_names_have_an_effect_where_either_class_is_masked(folder: Path, classes: str) -> None:
+    _, calculator = changed(folder, "", f"  {classes}\n  mask: [badge]\n").services[0]
+    assert calculator.journal.mask == ("badge",)
+
+
+def test_waiting_for_the_journal_has_an_effect_where_it_is_required(folder: Path) -> None:
+    journal = changed(folder, "  mode: required\n  timeout: 2s\n  buffer: 4KiB\n  inline: 4KiB\n", "  {}\n")
+    assert (journal.config.journal.timeout, journal.config.journal.buffer) == (2.0, 4096)
+
+
+def test_the_file_with_the_journals_connection_string_must_be_there(folder: Path) -> None:
+    (folder / "keys").mkdir()
+    loaded = changed(folder, "  store: postgresql\n  dsn_file: dsn\n", "  {}\n")
+    assert list(map(str, loaded.missing_files())) == ["firebreak.yaml:22: journal.dsn_file: there is no file dsn"]
+    (folder / "dsn").touch()
+    assert loaded.missing_files() == []
 
 
 def test_everything_that_is_wrong_is_told_at_once_in_order(folder: Path) -> None:
