@@ -26,9 +26,9 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show every service: version, framework, state, breaker, calls and latency.
+    """Show every service: version, framework, state, breaker, calls and latency; and how the journal is.
 
-    Exit code 1 when a service is not ready. Example: firebreak status --json
+    Exit code 1 when a service is not ready, or calls go unrecorded. Example: firebreak status --json
     """
     admin = admin or _local_admin()
     try:
@@ -40,7 +40,7 @@ def status(
         print_json(report)
     else:
         _show(report)
-    if any(service["state"] != "ready" for service in report["services"]):
+    if any(service["state"] != "ready" for service in report["services"]) or _unrecorded(report["journal"]):
         raise SystemExit(int(Exit.FAILED))
 
 
@@ -100,6 +100,29 @@ def _show(report: dict[str, Any]) -> None:
     out.print(f"\npolicy [bold]{policy['revision'][:12]}[/bold] ({policy['engine']})")
     if policy["error"]:
         out.print(f"[red]the policy on disk is not in force:[/red] {escape(policy['error'])}")
+    out.print(journal_line(report["journal"]))
+
+
+def _unrecorded(journal: dict[str, Any]) -> bool:
+    return journal["mode"] != "none" and bool(journal["failing"] or journal["lost"])
+
+
+def journal_line(journal: dict[str, Any]) -> str:
+    """How the journal is, in one line of markup: red when calls go unrecorded, yellow when less is kept than should be."""
+    if journal["mode"] == "none":
+        return "journal [bold]none[/bold]: no call is on record"
+    line = f"journal [bold]{journal['mode']}[/bold] ({journal['store']}): {journal['written']} written"
+    if journal["queued"]:
+        line += f", {journal['queued']} queued"
+    if journal["lost"]:
+        line += f", [red]{journal['lost']} lost[/red]"
+    if journal["cut"]:
+        line += f", [yellow]{journal['cut']} answers cut[/yellow]"
+    if journal["failing"]:
+        line += f"\n[red]the journal cannot be written:[/red] {escape(journal['failing'])}"
+    elif journal["unnoted"]:
+        line += f"\n[yellow]{escape(journal['unnoted'])}[/yellow]"
+    return line
 
 
 def _row(service: dict[str, Any]) -> list[str]:

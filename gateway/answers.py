@@ -18,6 +18,11 @@ class ContractError(Exception):
 class Answer(Protocol):
     """The check of one call's response messages. Both methods raise ContractError."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether the message that came last is the answer's last."""
+        ...
+
     def message(self, data: bytes) -> None:
         """The next message came."""
         ...
@@ -44,6 +49,10 @@ class _Unary:
         self._complete = complete
         self._seen = False
 
+    @property
+    def complete(self) -> bool:
+        return self._seen
+
     def message(self, data: bytes) -> None:
         if self._seen:
             raise ContractError("it sent a second answer")
@@ -67,6 +76,10 @@ class _Stream:
         self._complete = complete
         self._seq = 0
         self._finished = False
+
+    @property
+    def complete(self) -> bool:
+        return self._finished
 
     def message(self, data: bytes) -> None:
         if self._finished:

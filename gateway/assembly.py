@@ -6,9 +6,10 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -16,6 +17,8 @@ from gateway import stack
 from gateway.adapters.admin import Admin, Sources
 from gateway.adapters.config_files import ConfigError, Loaded
 from gateway.adapters.identity.make import MadeIdentity, make_identity
+from gateway.adapters.journal.make import NoJournal, make_journal
+from gateway.adapters.journal.writer import JournalWriter
 from gateway.adapters.policy.reload import LivePolicy, make_policy
 from gateway.adapters.public import PublicServices
 from gateway.adapters.registry import Registry
@@ -31,6 +34,7 @@ from gateway.ports import Clock
 from gateway.routes import CATALOG_LIST, DECISION_EXPLAIN, METHODS
 from gateway.running import Running
 from gateway.server import Bound, Edge, Route, ServerLimits, make_server
+from gateway.service import Filter
 from gateway.status import Status
 from gateway.targets import Target
 
@@ -66,6 +70,7 @@ class Parts:
     servers: tuple[Bound, ...]
     admin: Admin
     record: Record
+    journal: JournalWriter | NoJournal
     progress: Progress
 
 
@@ -80,7 +85,16 @@ async def assemble(loaded: Loaded, lines: LineWriter) -> Parts:
     targets = [Target(config, entry.address, entry.identity) for entry, config in loaded.services]
     registry = Registry(targets, upstream.channel)
     breakers = Breakers(clock)
-    record = _record(loaded, lines, progress, breakers, clock)
+    record = _record(loaded, lines, progress, breakers, lambda: journal.report(), clock)
+    journal = make_journal(
+        loaded.config.journal,
+        loaded.root,
+        version=version("firebreak"),
+        loop=asyncio.get_running_loop(),
+        wall=time.time,
+        random=random.SystemRandom().random,
+        committed=record.metrics.committed,
+    )
     built = stack.build(
         config=loaded.config,
         targets=registry,
@@ -88,6 +102,7 @@ async def assemble(loaded: Loaded, lines: LineWriter) -> Parts:
         sessions=identity.sessions,
         engine=policy,
         recorder=record.recorder,
+        keeper=journal,
         upstream=upstream,
         breakers=breakers,
         in_flight=progress.in_flight,
@@ -98,7 +113,7 @@ async def assemble(loaded: Loaded, lines: LineWriter) -> Parts:
         new_id=call_ids(),
     )
     public = PublicServices()
-    servers = _servers(loaded, _routes(built, registry), public, progress, clock)
+    servers = _servers(loaded, _routes(built, registry), built.refused, public, progress, clock)
     status = Status(
         version=version("firebreak"),
         started=clock(),
@@ -107,11 +122,17 @@ async def assemble(loaded: Loaded, lines: LineWriter) -> Parts:
         targets=registry,
         breaker=lambda target: breakers.get(target).state(clock()),
         numbers=record.latencies.summary,
+        journal=journal.report,
     )
     admin = _admin(
-        loaded, Sources(progress.missing, lambda: (record.metrics.render(), CONTENT_TYPE_LATEST), status.report)
+        loaded,
+        Sources(
+            missing=lambda: progress.missing() | journal.missing(),
+            metrics=lambda: (record.metrics.render(), CONTENT_TYPE_LATEST),
+            status=status.report,
+        ),
     )
-    return Parts(policy, identity, registry, upstream, public, servers, admin, record, progress)
+    return Parts(policy, identity, registry, upstream, public, servers, admin, record, journal, progress)
 
 
 def certificates(loaded: Loaded) -> dict[str, LiveCertificate]:
@@ -153,7 +174,14 @@ def _identity(loaded: Loaded, progress: Progress, clock: Clock) -> MadeIdentity:
         raise ConfigError([loaded.problem(("identity",), str(error))]) from error
 
 
-def _record(loaded: Loaded, lines: LineWriter, progress: Progress, breakers: Breakers, clock: Clock) -> Record:
+def _record(
+    loaded: Loaded,
+    lines: LineWriter,
+    progress: Progress,
+    breakers: Breakers,
+    journal: Callable[[], Mapping[str, Any]],
+    clock: Clock,
+) -> Record:
     def states() -> Mapping[str, str]:
         return {name: snapshot.state.value for name, snapshot in breakers.snapshots().items()}
 
@@ -161,6 +189,7 @@ def _record(loaded: Loaded, lines: LineWriter, progress: Progress, breakers: Bre
         loaded.config.telemetry,
         in_flight=lambda: len(progress.in_flight),
         breaker_states=states,
+        journal=journal,
         lines=lines,
         version=version("firebreak"),
         clock=clock,
@@ -177,7 +206,12 @@ def _routes(built: stack.Stack, registry: Registry) -> dict[str, Route]:
 
 
 def _servers(
-    loaded: Loaded, routes: Mapping[str, Route], public: PublicServices, progress: Progress, clock: Clock
+    loaded: Loaded,
+    routes: Mapping[str, Route],
+    refused: Filter,
+    public: PublicServices,
+    progress: Progress,
+    clock: Clock,
 ) -> tuple[Bound, ...]:
     admission = loaded.config.admission
     # Twice the calls in flight, so that the surplus reaches Admit, which says when to come back.
@@ -186,7 +220,9 @@ def _servers(
     new_id = call_ids()
 
     def server(index: int, listener: Listener) -> Bound:
-        edge = Edge(listener, routes, public.handlers(), progress.running, clock, new_id, limits.request_seconds)
+        edge = Edge(
+            listener, routes, refused, public.handlers(), progress.running, clock, new_id, limits.request_seconds
+        )
         certificate = live.get(listener.name)
         try:
             return make_server(listener, edge, limits, certificate.credentials() if certificate else None)

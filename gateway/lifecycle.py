@@ -14,6 +14,9 @@ _log = logging.getLogger("firebreak")
 _FAREWELL = 1.0
 """Seconds for the last answers to reach their callers after the calls have ended."""
 
+_JOURNAL = 10.0
+"""Seconds for the journal to write what it holds: enough for a slow disk, and an end for one that hangs."""
+
 
 async def run(parts: Parts, stop: asyncio.Event, drain: float) -> bool:
     """Serves until `stop` is set, then lets calls in flight finish for at most `drain` seconds.
@@ -21,6 +24,16 @@ async def run(parts: Parts, stop: asyncio.Event, drain: float) -> bool:
     False when a part that must always run ended by itself; the gateway then stops too, because it could no longer know
     who calls, what policy says or where its targets are.
     """
+    parts.journal.start()
+    try:
+        return await _serve(parts, stop, drain)
+    finally:
+        # After the last call has ended, and whatever else went wrong: what it still holds is nowhere else.
+        await asyncio.to_thread(parts.journal.close, _JOURNAL)
+        await asyncio.to_thread(parts.record.close)
+
+
+async def _serve(parts: Parts, stop: asyncio.Event, drain: float) -> bool:
     background = {
         asyncio.create_task(coroutine, name=name)
         for name, coroutine in (
@@ -79,4 +92,3 @@ async def _end(parts: Parts, background: set[asyncio.Task[None]]) -> None:
             await asyncio.gather(*background, return_exceptions=True)
     await parts.upstream.close()
     await parts.policy.close()
-    await asyncio.to_thread(parts.record.close)

@@ -71,6 +71,19 @@ def explain(decisions: DecisionLog) -> Service:
     return serve
 
 
+async def unknown_method(call: Call, send: Send) -> Finish:  # noqa: ARG001 - the shape of a service
+    """Serves calls of methods that the gateway does not know. Raises CallError METHOD_UNKNOWN."""
+    raise CallError(
+        Reason.METHOD_UNKNOWN,
+        "Firebreak does not know this method. Ask the server for its methods by reflection, or update the client.",
+    )
+
+
+async def without_request(call: Call, send: Send) -> Finish:  # noqa: ARG001 - the shape of a service
+    """Serves calls whose request message did not come. Raises CallError REQUEST_MALFORMED."""
+    raise CallError(Reason.REQUEST_MALFORMED, "The call came without its request message.")
+
+
 def _parse(kind: type[_M], request: bytes) -> _M:
     try:
         return kind.FromString(request)

@@ -1,12 +1,16 @@
-"""How a call ended, in two words from fixed sets: whatever a service sends, a metric's labels stay few."""
+"""How a call ended: in two words from fixed sets, so that a metric's labels stay few, and as its caller is told."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 
+from gateway.call import Call
 from gateway.core.deadline import Deadline
 from gateway.errors import CallError, Code, Reason
 from gateway.service import Finish
+
+_log = logging.getLogger(__name__)
 
 OTHER = "OTHER"
 """Stands for a reason that a target gave and that is none of Firebreak's."""
@@ -49,3 +53,30 @@ def classify(outcome: Finish | BaseException, deadline: Deadline, now: float) ->
 
 def known(reason: str) -> str:
     return reason if reason in _KNOWN or not reason else OTHER
+
+
+def failure(error: BaseException, call: Call) -> BaseException:
+    """What `call` ends with, of what a stage raised.
+
+    A CallError learns the target's name, so that a caller of many targets sees which one it was. Another exception is a bug:
+    it is logged with its traceback under the call's id, and becomes the cause of INTERNAL, which has that id and nothing of
+    its text. Cancellation stays itself.
+    """
+    if isinstance(error, CallError):
+        if call.facts.target:
+            error.metadata.setdefault("target", call.facts.target)
+        return error
+    return _internal(call, error) if isinstance(error, Exception) else error
+
+
+def _internal(call: Call, error: Exception) -> CallError:
+    # The call's id serves as the correlation id: it is unique, in the log line, and already known to the caller.
+    call.facts.correlation = call.id
+    _log.error("a call ended by a bug", extra={"correlation_id": call.id}, exc_info=error)
+    internal = CallError(
+        Reason.INTERNAL,
+        f"Something went wrong inside the gateway. Tell the platform team the correlation id {call.id}.",
+        metadata={"correlation_id": call.id},
+    )
+    internal.__cause__ = error
+    return internal

@@ -62,3 +62,10 @@ CATALOG_LIST = Method("/firebreak.v1.CatalogService/List", None, Action.GATEWAY)
 DECISION_EXPLAIN = Method("/firebreak.v1.DecisionService/Explain", None, Action.GATEWAY)
 GATEWAY_METHODS: dict[str, Method] = {method.name: method for method in (CATALOG_LIST, DECISION_EXPLAIN)}
 """What the gateway answers itself, by full name."""
+
+_NAME_LENGTH = 200
+
+
+def unknown(name: str) -> Method:
+    """The method for a `name` that is none of the above: what a caller made up, cut to 200 characters that one can see."""
+    return Method("".join(each if "!" <= each <= "~" else "?" for each in name[:_NAME_LENGTH]), None, Action.GATEWAY)

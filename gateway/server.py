@@ -18,10 +18,11 @@ from gateway.call import Call, Facts, Metadata, Peer
 from gateway.config import Listener
 from gateway.core.deadline import NEVER, Deadline
 from gateway.errors import CallError, Code, Reason
+from gateway.local_services import unknown_method, without_request
 from gateway.ports import Clock
-from gateway.routes import Method
+from gateway.routes import Method, unknown
 from gateway.running import Running
-from gateway.service import Finish, Service
+from gateway.service import Filter, Finish, Send, Service
 from gateway.time_limit import within
 from gateway.wire import CALL_ID_KEY, finish_of
 
@@ -50,12 +51,16 @@ class ServerLimits:
 
 
 class Edge:
-    """Serves the methods of one listener. Knows grpc's handler objects; the chain behind does not."""
+    """Serves the methods of one listener. Knows grpc's handler objects; the chain behind does not.
+
+    `refused` wraps what answers a call that has no method or no message: nothing but the record is in front of it.
+    """
 
     def __init__(
         self,
         listener: Listener,
         routes: Mapping[str, Route],
+        refused: Filter,
         public: Mapping[str, Any],
         running: Running,
         clock: Clock,
@@ -69,11 +74,12 @@ class Edge:
         self._new_id = new_id
         self._request_seconds = request_seconds
         self._handlers = {name: self._handler(*route) for name, route in routes.items()} | dict(public)
-        self._unknown = grpc.stream_stream_rpc_method_handler(self._refuse_unknown)
+        self._unknown = refused(unknown_method)
+        self._empty = refused(without_request)
 
     def service(self, details: Any) -> Any:
         """grpc asks for the handler of `details.method`; an unknown one gets an answer too."""
-        return self._handlers.get(details.method, self._unknown)
+        return self._handlers.get(details.method) or self._refusal(details.method)
 
     def _handler(self, method: Method, service: Service) -> Any:
         if method.streams_response:
@@ -87,8 +93,7 @@ class Edge:
             async def send(message: bytes) -> None:
                 answers.append(message)
 
-            call = self._call(method, await self._request(context), context)
-            finish = await self._serve(service, call, send)
+            call, finish = await self._served(method, service, context, send)
             if finish.code is Code.OK and len(answers) != 1:
                 finish = _bug(call, f"{len(answers)} answers to a unary call")
             await _end(context, call, finish)
@@ -105,10 +110,23 @@ class Edge:
                     # The caller is gone. Cancellation follows, but the chain must not see a transport's error before it.
                     raise asyncio.CancelledError from error
 
-            call = self._call(method, await self._request(context), context)
-            await _end(context, call, await self._serve(service, call, send))
+            await _end(context, *await self._served(method, service, context, send))
 
         return handle
+
+    def _refusal(self, name: str) -> Any:
+        method = unknown(name)
+
+        async def handle(_requests: Any, context: Any) -> None:
+            call = self._call(method, b"", context)
+            await _end(context, call, await self._serve(self._unknown, call, _nothing))
+
+        return grpc.stream_stream_rpc_method_handler(handle)
+
+    async def _served(self, method: Method, service: Service, context: Any, send: Send) -> tuple[Call, Finish]:
+        request = await self._request(context)
+        call = self._call(method, request or b"", context)
+        return call, await self._serve(self._empty if request is None else service, call, send)
 
     async def _serve(self, service: Service, call: Call, send: Callable[[bytes], Awaitable[None]]) -> Finish:
         self._running.start(call.id)
@@ -128,19 +146,14 @@ class Edge:
         finally:
             self._running.end(call.id)
 
-    async def _request(self, context: Any) -> bytes:
-        """The call's one message, read here and not by grpc, which would wait for a missing one for ever."""
+    async def _request(self, context: Any) -> bytes | None:
+        """The call's one message, read here and not by grpc, which would wait for a missing one for ever; None if so."""
         try:
             with within(self._request_seconds):
                 request = await context.read()
         except TimeoutError:
-            request = grpc.aio.EOF
-        if request is not grpc.aio.EOF:
-            return bytes(request)
-        call_id = self._new_id()
-        error = CallError(Reason.REQUEST_MALFORMED, "The call came without its request message.")
-        await _abort(context, finish_of(error, call_id), call_id)
-        raise AssertionError("abort always raises")
+            return None
+        return None if request is grpc.aio.EOF else bytes(request)
 
     def _call(self, method: Method, request: bytes, context: Any) -> Call:
         now = self._clock()
@@ -156,13 +169,9 @@ class Edge:
             facts=Facts(started=now),
         )
 
-    async def _refuse_unknown(self, _requests: Any, context: Any) -> None:
-        call_id = self._new_id()
-        error = CallError(
-            Reason.METHOD_UNKNOWN,
-            "Firebreak does not know this method. Ask the server for its methods by reflection, or update the client.",
-        )
-        await _abort(context, finish_of(error, call_id), call_id)
+
+async def _nothing(_message: bytes) -> None:
+    raise RuntimeError("a call of an unknown method got an answer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,13 @@ from gateway.filters.bulkhead import Bulkheads, bulkhead
 from gateway.filters.circuit_breaker import Breakers, circuit_breaker
 from gateway.filters.deadline import deadline
 from gateway.filters.forward import forward
+from gateway.filters.journal import announce, capture, journal
 from gateway.filters.record import record
 from gateway.filters.retry import RetryBudgets, Sleep, retry
 from gateway.filters.validate import validate
 from gateway.judge import Judge
 from gateway.policy import PolicyEngine
-from gateway.ports import Authenticator, Clock, Recorder, SessionIssuer, Upstream
+from gateway.ports import Authenticator, Clock, Journal, Recorder, SessionIssuer, Upstream
 from gateway.schemas import Schemas
 from gateway.service import Filter, Service
 from gateway.targets import Targets
@@ -28,13 +29,15 @@ from gateway.targets import Targets
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The gateway's two chains and what its own services and /status read of them.
+    """The gateway's chains and what its own services and /status read of them.
 
     `serve` carries a call to a target. `gateway` wraps a service that the gateway answers itself. Both share one admission.
+    `refused` wraps what the listeners refuse before there is anything to admit, so that it goes on record too.
     """
 
     serve: Service
     gateway: Filter
+    refused: Filter
     judge: Judge
     breakers: Breakers
     bulkheads: Bulkheads
@@ -49,6 +52,7 @@ def build(
     sessions: SessionIssuer,
     engine: PolicyEngine,
     recorder: Recorder,
+    keeper: Journal,
     upstream: Upstream,
     breakers: Breakers,
     in_flight: set[str],
@@ -58,15 +62,21 @@ def build(
     draining: Callable[[], bool],
     new_id: Callable[[], str] | None = None,
 ) -> Stack:
-    """Both chains over the given adapters.
+    """The chains over the given adapters.
 
     `in_flight` is kept by Record and read by whoever verifies session tokens; `new_id` makes decision ids.
     """
     judge = Judge(engine, config.policy.timeout, new_id or numbered_ids(secrets.token_hex(8)))
     bulkheads, budgets = Bulkheads(clock), RetryBudgets(clock)
-    entrance = (
+    records = (
         # Outermost, so that rejections are on record too, and so that nothing but a CallError gets past it.
         record(recorder, in_flight),
+        # Right behind it, so that a record that is missing is counted and logged as the caller sees it. Before Deadline,
+        # which would end a call of which the target's answer is there while its record is being written.
+        journal(keeper),
+    )
+    entrance = (
+        *records,
         # Before all work: what authentication and policy take is charged to the caller's time.
         deadline(config.admission.max_deadline, clock),
         # Before Admit, which counts by principal and by depth. A verified token is cached, so that this is cheap.
@@ -82,14 +92,18 @@ def build(
         authorize(judge, Schemas(), clock),
         # Outside Retry: a call holds one place through all its attempts, so that retries cannot multiply the load.
         bulkhead(clock, bulkheads),
+        # Behind Bulkhead, so that a call which only waited for a place was never announced. Outside Retry: once is enough.
+        *((announce(keeper, clock),) if keeper.required else ()),
         # Outside CircuitBreaker, so that the breaker counts each attempt and may reject the next one.
         retry(clock, random, sleep, budgets),
         # Next to Forward: it judges the target by what the target did, not by what a stage did.
         circuit_breaker(breakers, clock),
     )
     return Stack(
-        serve=compose(chain, forward(upstream, sessions, recorder, clock)),
-        gateway=lambda service: compose(entrance, service),
+        serve=compose(chain, forward(upstream, sessions, recorder, keeper, clock)),
+        # Next to the service, as Forward is next to a target.
+        gateway=lambda service: compose((*entrance, capture(keeper)), service),
+        refused=lambda service: compose(records, service),
         judge=judge,
         breakers=breakers,
         bulkheads=bulkheads,

@@ -1,8 +1,8 @@
-"""What /status tells: the gateway itself, and one row for each service."""
+"""What /status tells: the gateway itself, its journal, and one row for each service."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,9 +47,10 @@ class Status:
     targets: Targets
     breaker: Callable[[Target], BreakerState]
     numbers: Callable[[str], Numbers]
+    journal: Callable[[], Mapping[str, Any]]
 
     def report(self) -> dict[str, Any]:
-        """A JSON object: `gateway` and `services`, those sorted by name."""
+        """A JSON object: `gateway`, `journal` and `services`, those sorted by name."""
         return {
             "gateway": {
                 "version": self.version,
@@ -60,6 +61,7 @@ class Status:
                     "error": self.policy.error or "",
                 },
             },
+            "journal": dict(self.journal()),
             "services": [self._service(target) for target in self.targets.all()],
         }
 

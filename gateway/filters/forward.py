@@ -7,7 +7,7 @@ from types import TracebackType
 from gateway.answers import ContractError, answer
 from gateway.call import Call, Metadata
 from gateway.errors import CallError, Reason
-from gateway.ports import AttemptRecord, Clock, Recorder, SessionIssuer, Upstream
+from gateway.ports import AttemptRecord, Clock, Journal, Recorder, SessionIssuer, Upstream
 from gateway.routes import Action
 from gateway.service import Finish, Send, Service
 from gateway.targets import Target
@@ -17,8 +17,10 @@ CALL_ID_KEY = "firebreak-call-id"
 SESSION_KEY = "firebreak-session"
 
 
-def forward(upstream: Upstream, sessions: SessionIssuer, recorder: Recorder, clock: Clock) -> Service:
+def forward(upstream: Upstream, sessions: SessionIssuer, recorder: Recorder, journal: Journal, clock: Clock) -> Service:
     """The service that carries one attempt to the call's target; it takes only a call with a permit.
+
+    `journal` sees each message of the answer before it passes.
 
     Raises CallError FIRST_EVENT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TOO_LARGE, CONTRACT_VIOLATED, and what `upstream` raises.
     """
@@ -41,7 +43,7 @@ def forward(upstream: Upstream, sessions: SessionIssuer, recorder: Recorder, clo
             outcome = None  # an error's traceback holds this frame: a cycle would keep the request alive
 
     async def _attempt(call: Call, target: Target, metadata: Metadata, send: Send) -> Finish:
-        relay = _Relay(call, target, send, clock)
+        relay = _Relay(call, target, send, journal, clock)
         with relay.patience:
             finish = await upstream.call(
                 target,
@@ -74,13 +76,14 @@ def _metadata(call: Call, target: Target, attempt: AttemptRecord, sessions: Sess
 class _Relay:
     """Passes response messages on, counts them, and holds the target to its limits and to the contract."""
 
-    def __init__(self, call: Call, target: Target, send: Send, clock: Clock) -> None:
+    def __init__(self, call: Call, target: Target, send: Send, journal: Journal, clock: Clock) -> None:
         limits, permit = target.config.limits, call.permit
         assert permit is not None
         allowed = permit.decision.obligations.response_bytes
         self._call = call
         self._target = target
         self._send = send
+        self._journal = journal
         self._clock = clock
         self._limit = limits.response_bytes if allowed is None else min(allowed, limits.response_bytes)
         self._size = 0
@@ -94,6 +97,8 @@ class _Relay:
             self._answer.message(message)
         except ContractError as error:
             raise self._violated(error) from None
+        self._journal.answered(self._call, message)
+        self._call.facts.complete = self._answer.complete
         # While the caller reads slowly the target is not to blame.
         self.patience.pause()
         await self._send(message)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-
 from gateway.call import Call
-from gateway.errors import CallError, Reason
+from gateway.outcomes import failure
 from gateway.ports import Recorder
 from gateway.service import Filter, Finish, Send, Service
-
-_log = logging.getLogger(__name__)
 
 
 def record(recorder: Recorder, in_flight: set[str]) -> Filter:
     """A stage that tells `recorder` of the start and the end of each call, rejected and cancelled ones included.
 
-    While a call runs its id is in `in_flight`. An exception that is neither a CallError nor a cancellation is a bug: it is
-    logged with its traceback under the call's id, and the caller gets INTERNAL with that id and nothing of its text.
+    While a call runs its id is in `in_flight`. An exception that is neither a CallError nor a cancellation is a bug: the caller
+    gets INTERNAL (`outcomes.failure`).
     """
 
     def wrap(service: Service) -> Service:
@@ -28,15 +24,9 @@ def record(recorder: Recorder, in_flight: set[str]) -> Filter:
             try:
                 outcome = await service(call, send)
                 return outcome
-            except CallError as error:
-                outcome = _completed(error, call)
-                raise
-            except Exception as error:
-                outcome = _internal(call, error)
-                raise outcome from error
             except BaseException as error:
-                outcome = error
-                raise
+                outcome = failure(error, call)
+                raise outcome from outcome.__cause__
             finally:
                 in_flight.discard(call.id)
                 assert outcome is not None
@@ -46,21 +36,3 @@ def record(recorder: Recorder, in_flight: set[str]) -> Filter:
         return serve
 
     return wrap
-
-
-def _completed(error: CallError, call: Call) -> CallError:
-    """`error` with the target's name, so that a caller of many targets sees which one it was."""
-    if call.facts.target:
-        error.metadata.setdefault("target", call.facts.target)
-    return error
-
-
-def _internal(call: Call, error: Exception) -> CallError:
-    # The call's id serves as the correlation id: it is unique, in the log line, and already known to the caller.
-    call.facts.correlation = call.id
-    _log.error("a call ended by a bug", extra={"correlation_id": call.id}, exc_info=error)
-    return CallError(
-        Reason.INTERNAL,
-        f"Something went wrong inside the gateway. Tell the platform team the correlation id {call.id}.",
-        metadata={"correlation_id": call.id},
-    )

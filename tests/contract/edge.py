@@ -18,7 +18,7 @@ from gateway.ids import call_ids
 from gateway.routes import METHODS
 from gateway.running import Running
 from gateway.server import Bound, Edge, ServerLimits, make_server
-from gateway.service import Finish, Send, Service
+from gateway.service import Filter, Finish, Send, Service
 
 UNARY = "/firebreak.v1.ToolService/Call"
 STREAM = "/firebreak.v1.ToolService/Stream"
@@ -56,6 +56,7 @@ async def listening(
     limits: ServerLimits = LIMITS,
     public: PublicServices | None = None,
     running: Running | None = None,
+    refused: Filter = lambda service: service,
 ) -> AsyncIterator[Bound]:
     """A started server on `address` whose every method is served by `chain`."""
     public = public or PublicServices()
@@ -64,7 +65,9 @@ async def listening(
     routes = {name: (method, chain) for name, method in METHODS.items()}
     tls = Tls(certificate="", key="") if credentials else None
     listener = Listener.model_construct(name="public", address=address, accept=("jwt",), tls=tls)
-    edge = Edge(listener, routes, public.handlers(), running or Running(), clock, call_ids(), limits.request_seconds)
+    edge = Edge(
+        listener, routes, refused, public.handlers(), running or Running(), clock, call_ids(), limits.request_seconds
+    )
     bound = make_server(listener, edge, limits, credentials)
     await bound.server.start()
     try:

@@ -47,6 +47,7 @@ def record(port: int) -> Record:
         Telemetry(otlp=f"http://127.0.0.1:{port}"),
         in_flight=lambda: 0,
         breaker_states=dict,
+        journal=dict,
         lines=LineWriter(lambda data: None),
         version="0.1.0",
         clock=lambda: START,

@@ -7,11 +7,13 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,41 @@ def _answered(log: Path) -> list[dict[str, Any]]:
     """The lines of tool calls that were answered."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if '"call_id"' in line]
     return [line for line in lines if line["code"] == "OK" and line["method"].endswith("ToolService/Call")]
+
+
+def test_every_call_is_in_the_journal_even_one_of_an_unknown_method(gateway: Gateway) -> None:
+    assert gateway.say("journal me") == "journal me"
+    with gateway.channel() as channel, pytest.raises(grpc.RpcError):
+        channel.unary_unary("/firebreak.v1.ToolService/Nonsense")(b"", timeout=10)
+    with gateway.channel() as channel:
+        stub = catalog_pb2_grpc.CatalogServiceStub(channel)
+        stub.List(catalog_pb2.CatalogServiceListRequest(), metadata=gateway.bearer())
+    expected = {
+        ("/firebreak.v1.ToolService/Call", "OK", ""),
+        ("/firebreak.v1.ToolService/Nonsense", "UNIMPLEMENTED", "METHOD_UNKNOWN"),
+        ("/firebreak.v1.CatalogService/List", "OK", ""),
+    }
+    wait_for(lambda: expected <= _recorded(gateway), "the calls are in the journal")
+    journal = json.loads(gateway.get("/status")[1])["journal"]
+    assert (journal["mode"], journal["store"], journal["failing"]) == ("best-effort", "sqlite", "")
+    assert journal["written"] >= 3
+    assert "firebreak_journal_lost_total 0.0" in gateway.get("/metrics")[1]
+
+
+def _recorded(gateway: Gateway) -> set[tuple[str, str, str]]:
+    """Method, outcome and reason of the calls on record."""
+    with closing(sqlite3.connect(gateway.folder / ".firebreak/journal/journal.db")) as database:
+        headers = [json.loads(header) for (header,) in database.execute("SELECT header FROM rows")]
+    return {(header[8], header[9], header[10]) for header in headers if header[3] == "call"}
+
+
+def test_without_a_journal_calls_are_served_and_nothing_is_kept(own: Gateway) -> None:
+    file = own.folder / "firebreak.yaml"
+    file.write_text(file.read_text() + "journal: {mode: none}\n")
+    own.start()
+    assert own.say("hello") == "hello"
+    assert json.loads(own.get("/status")[1])["journal"] == {"mode": "none"}
+    assert not (own.folder / ".firebreak").exists()
 
 
 def test_a_client_certificate_is_a_credential_too(gateway: Gateway) -> None:
@@ -237,7 +274,7 @@ def test_check_says_what_is_wrong_with_file_and_line(own: Gateway) -> None:
     code, lines = ended(own, "--check")
     assert code == 2
     assert lines == [
-        'firebreak.yaml:24: drain: a duration is written like "250ms", "10s", "2m" or "1h"',
+        'firebreak.yaml:24: drain: a duration is written like "250ms", "10s", "2m", "1h" or "30d"',
         "firebreak.yaml:25: drian: is no known key; did you mean drain?",
     ]
 

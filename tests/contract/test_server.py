@@ -15,7 +15,7 @@ from gateway.errors import CallError, Code, FieldViolation, Reason
 from gateway.ids import call_ids
 from gateway.running import Running
 from gateway.server import Edge, ServerLimits, make_server
-from gateway.service import Finish, Send
+from gateway.service import Filter, Finish, Send, Service
 from tests.contract.edge import LIMITS, STREAM, UNARY, Chain, details, echo, failure, listening, reason
 
 
@@ -194,6 +194,35 @@ async def test_an_unknown_method_says_so_to_every_kind_of_call(address: str, met
             assert reason(error) == "METHOD_UNKNOWN"
 
 
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [("/a.B/C", "/a.B/C"), ("/" + "x" * 199, "/" + "x" * 199), ("/" + "x" * 200, "/" + "x" * 199), ("/a\tb", "/a?b")],
+)
+async def test_an_unknown_method_goes_on_record_by_a_name_of_bounded_length(
+    address: str, asked: str, kept: str
+) -> None:
+    seen: list[Call] = []
+    async with (
+        listening(Chain(echo), address, refused=seeing(seen)),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        assert reason(await failure(channel.unary_unary(asked)(b"x", timeout=10))) == "METHOD_UNKNOWN"
+    assert [(made.method.name, made.method.kind, made.request) for made in seen] == [(kept, None, b"")]
+
+
+def seeing(seen: list[Call]) -> Filter:
+    """A stage that keeps the calls which pass it."""
+
+    def wrap(service: Service) -> Service:
+        async def serve(call: Call, send: Send) -> Finish:
+            seen.append(call)
+            return await service(call, send)
+
+        return serve
+
+    return wrap
+
+
 async def test_giant_metadata_is_refused_and_the_next_call_served(address: str) -> None:
     chain = Chain(echo)
     async with listening(chain, address), grpc.aio.insecure_channel(address) as channel:
@@ -213,13 +242,14 @@ async def test_a_giant_message_is_refused_and_the_next_call_served(address: str)
 
 
 async def test_a_call_without_its_message_is_refused(address: str) -> None:
-    chain = Chain(echo)
-    async with listening(chain, address), grpc.aio.insecure_channel(address) as channel:
+    chain, seen = Chain(echo), list[Call]()
+    async with listening(chain, address, refused=seeing(seen)), grpc.aio.insecure_channel(address) as channel:
         for method in (UNARY, STREAM):
             error = await failure(channel.stream_stream(method)(iter(()), timeout=10))
             assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
             assert reason(error) == "REQUEST_MALFORMED"
     assert chain.calls == []
+    assert [made.method.name for made in seen] == [UNARY, STREAM]
 
 
 async def test_a_caller_that_never_sends_its_message_is_not_waited_for(address: str) -> None:
@@ -261,6 +291,8 @@ async def test_an_address_in_use_is_an_error() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         listener = Listener(name="public", address=f"127.0.0.1:{taken.getsockname()[1]}", accept=("jwt",))
-        edge = Edge(listener, {}, {}, Running(), asyncio.get_running_loop().time, call_ids(), 1.0)
+        edge = Edge(
+            listener, {}, lambda service: service, {}, Running(), asyncio.get_running_loop().time, call_ids(), 1.0
+        )
         with pytest.raises(OSError, match="cannot listen on 127"):
             make_server(listener, edge, ServerLimits(1024, 10), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -19,16 +20,20 @@ NONE = "-"
 
 _CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _STAGE_SECONDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5, 30)
+_COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _STAGE_TEXT = "Time from the mark before to this one: a stage, with the unmarked stages in front of it"
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is read when metrics are asked for: calls in flight, each target's breaker state, log lines dropped."""
+    """What is read when metrics are asked for: calls in flight, each target's breaker state, log lines dropped, and the
+    journal's report for /status.
+    """
 
     in_flight: Callable[[], int]
     breaker_states: Callable[[], Mapping[str, str]]
     lines_dropped: Callable[[], int]
+    journal: Callable[[], Mapping[str, Any]]
 
 
 class Metrics(Collector):
@@ -42,6 +47,7 @@ class Metrics(Collector):
         self._decisions = Tally("firebreak_policy_decisions", "Decisions of policy", ("target", "decision"))
         self._received = Tally("firebreak_request_bytes", "Bytes of requests", ("target",))
         self._sent = Tally("firebreak_response_bytes", "Bytes of responses", ("target",))
+        self._commits = Spread("firebreak_journal_commit_seconds", "Transactions of the journal", (), _COMMIT_SECONDS)
         self._registry = CollectorRegistry()
         self._registry.register(_Live(sources))
         self._registry.register(self)
@@ -56,6 +62,11 @@ class Metrics(Collector):
             yield each.collect()
         yield self._seconds.collect()
         yield self._stages.collect()
+        yield self._commits.collect()
+
+    def committed(self, seconds: float) -> None:
+        """One transaction of the journal took `seconds`. For the journal's thread, the only one that counts these."""
+        self._commits.add((), seconds)
 
     def ended(self, call: Call, code: Code, reason: str, seconds: float) -> None:
         """Counts one call that took `seconds`."""
@@ -102,3 +113,20 @@ class _Live(Collector):
         for target, state in self._sources.breaker_states().items():
             breakers.add_metric((target, state), 1)
         yield breakers
+        yield from _journal(self._sources.journal())
+
+
+def _journal(report: Mapping[str, Any]) -> Iterable[Metric]:
+    """Nothing where no journal is kept."""
+    if "written" not in report:
+        return
+    yield CounterMetricFamily(
+        "firebreak_journal_rows", "Rows about calls written to the journal", value=report["written"]
+    )
+    yield CounterMetricFamily("firebreak_journal_lost", "Calls that went unrecorded", value=report["lost"])
+    yield CounterMetricFamily("firebreak_journal_cut", "Answers that were not kept whole", value=report["cut"])
+    yield GaugeMetricFamily(
+        "firebreak_journal_queue_bytes", "Memory of what waits for the journal", value=report["queued_bytes"]
+    )
+    failing = 1 if report["failing"] else 0
+    yield GaugeMetricFamily("firebreak_journal_failing", "1 while the journal cannot be written", value=failing)

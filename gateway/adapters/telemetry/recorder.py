@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.adapters.telemetry.latency import Latencies
 from gateway.adapters.telemetry.lines import LineWriter
@@ -85,12 +86,13 @@ def make_record(
     *,
     in_flight: Callable[[], int],
     breaker_states: Callable[[], Mapping[str, str]],
+    journal: Callable[[], Mapping[str, Any]],
     lines: LineWriter,
     version: str,
     clock: Clock,
 ) -> Record:
-    """The record as `settings` ask for it; `lines` takes the log. Metrics read the two callables when they are asked for."""
-    metrics = Metrics(Sources(in_flight, breaker_states, lines_dropped=lambda: lines.dropped))
+    """The record as `settings` ask for it; `lines` takes the log. Metrics read the three callables when they are asked for."""
+    metrics = Metrics(Sources(in_flight, breaker_states, lambda: lines.dropped, journal))
     tracing, latencies = _tracing(settings, version, clock), Latencies()
     recorder = CallRecorder(metrics, CallLog(settings.log, lines.line), tracing, latencies, clock)
     return Record(recorder, metrics, latencies, tracing, lines)

@@ -20,12 +20,18 @@ SERVICE = {
     "p50_ms": 2.25, "p99_ms": 9.0, "address": "unix:x",
 }  # fmt: skip
 
+JOURNAL = {
+    "mode": "best-effort", "store": "sqlite", "writer": "ab12", "seq": 7, "head": "00", "queued": 0, "queued_bytes": 0,
+    "written": 7, "lost": 0, "cut": 0, "failing": "", "unnoted": "",
+}  # fmt: skip
+
 
 @pytest.fixture
 def admin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """A report that the test may change, served over HTTP; the launcher's state is an empty folder."""
     report: dict[str, Any] = {
         "gateway": {"version": "0.1.0", "policy": {"engine": "embedded", "revision": "abcdef0123456789", "error": ""}},
+        "journal": dict(JOURNAL),
         "services": [dict(SERVICE)],
     }  # fmt: skip
 
@@ -92,3 +98,28 @@ def test_no_gateway_is_exit_code_3_and_says_what_to_do() -> None:
     result = CliRunner().invoke(app, ["status", "--admin", "127.0.0.1:1"])
     assert result.exit_code == 3
     assert "make run" in result.stderr
+
+
+def test_the_journal_is_one_line(admin: dict[str, Any]) -> None:
+    admin["journal"] |= {"queued": 3}
+    result = CliRunner().invoke(app, ["status"])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "journal best-effort (sqlite): 7 written, 3 queued"
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown", "code"),
+    [
+        ({"lost": 2}, "2 lost", 1),
+        ({"failing": "the disk is full [x]"}, "the journal cannot be written: the disk is full [x]", 1),
+        ({"cut": 4}, "4 answers cut", 0),
+        ({"unnoted": "the end of the chain could not be noted: x"}, "could not be noted", 0),
+        ({"mode": "none"}, "journal none: no call is on record", 0),
+    ],
+)
+def test_what_is_wrong_with_the_journal_is_said(
+    admin: dict[str, Any], changed: dict[str, Any], shown: str, code: int
+) -> None:
+    admin["journal"] |= changed
+    result = CliRunner().invoke(app, ["status"])
+    assert (shown in result.stdout.replace("\n", " "), result.exit_code) == (True, code)

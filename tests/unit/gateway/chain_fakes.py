@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -233,6 +233,50 @@ class FakeRecorder:
 
     def ended(self, call: Call, outcome: Finish | CallError | BaseException) -> None:
         self.outcomes.append(outcome)
+
+
+@dataclass
+class FakeJournal:
+    """Keeps what the chain tells it; raises `refuse` from `check` and `opened`, and from what `ended` returns `withhold`."""
+
+    required: bool = False
+    refuse: CallError | None = None
+    withhold: CallError | None = None
+    shown: list[bytes] = field(default_factory=list)
+    announced: list[Call] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    outcomes: list[Finish | BaseException] = field(default_factory=list)
+    durable: asyncio.Event | None = None
+
+    def check(self) -> None:
+        if self.refuse is not None:
+            raise self.refuse
+
+    def answered(self, call: Call, message: bytes) -> None:
+        self.shown.append(message)
+
+    async def opened(self, call: Call) -> None:
+        self.check()
+        self.announced.append(call)
+
+    def ended(self, call: Call, outcome: Finish | BaseException) -> Awaitable[None] | None:
+        self.calls.append(call)
+        self.outcomes.append(outcome)
+        return _Receipt(self) if self.required else None
+
+
+@dataclass
+class _Receipt:
+    journal: FakeJournal
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> None:
+        if self.journal.durable is not None:
+            await self.journal.durable.wait()
+        if self.journal.withhold is not None:
+            raise self.journal.withhold
 
 
 @dataclass

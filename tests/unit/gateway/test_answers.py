@@ -55,6 +55,16 @@ def broken(method: Any, *messages: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("name", GOOD)
+def test_an_answer_is_complete_with_its_last_message_and_not_before(name: str) -> None:
+    checked, seen = answer(METHODS[f"/firebreak.v1.{name}"]), []
+    for message in GOOD[name]:
+        seen.append(checked.complete)
+        checked.message(message.SerializeToString())
+    assert not any(seen)
+    assert checked.complete
+
+
 def test_every_method_has_an_example() -> None:
     assert {f"/firebreak.v1.{name}" for name in GOOD} == set(METHODS)
 

@@ -27,6 +27,7 @@ from tests.unit.gateway.chain_fakes import (
     Behind,
     FakeAuthenticator,
     FakeEngine,
+    FakeJournal,
     FakeRecorder,
     FakeSessions,
     FakeUpstream,
@@ -54,6 +55,7 @@ class World:
     config: GatewayConfig = field(default_factory=gateway_config)
     draining: bool = False
     recorder: FakeRecorder = field(default_factory=FakeRecorder)
+    journal: FakeJournal = field(default_factory=FakeJournal)
     in_flight: set[str] = field(default_factory=set)
     received: Received = field(default_factory=Received)
 
@@ -69,6 +71,7 @@ class World:
             sessions=FakeSessions(),
             engine=self.engine,
             recorder=self.recorder,
+            keeper=self.journal,
             upstream=self.upstream,
             breakers=Breakers(clock),
             in_flight=self.in_flight,
@@ -87,6 +90,7 @@ class World:
 
         outcome = run(main)
         assert self.recorder.outcomes == [outcome], "a call ended without its record"
+        assert self.journal.outcomes == [outcome], "a call is not in the journal"
         assert not self.in_flight
         return outcome
 
@@ -297,6 +301,57 @@ def test_a_decision_can_be_explained_by_its_id() -> None:
         assert explained.chain == ("user:developer",)
 
     run(main)
+
+
+def test_a_required_journal_announces_what_may_change_something_once_behind_the_bulkhead() -> None:
+    world, outgoing = World(known=(target(effect="MUTATING"),), journal=FakeJournal(required=True)), made()
+    assert world.serve(outgoing) == Finish()
+    assert list(outgoing.facts.stages)[-3:] == ["bulkhead", "announce", "forward"]
+    assert [each.id for each in world.journal.announced] == [outgoing.id]
+    assert world.journal.shown == world.received.messages == [RESULT]
+
+
+def test_a_journal_that_cannot_be_written_keeps_calls_from_the_target_if_it_is_required() -> None:
+    refuse = CallError(Reason.JOURNAL_UNAVAILABLE, "later")
+    required = World(journal=FakeJournal(required=True, refuse=refuse))
+    assert required.serve(made()) is refuse
+    assert required.upstream.sent == []
+    assert World(journal=FakeJournal(refuse=refuse)).serve(made()) == Finish()
+
+
+def test_an_answer_that_is_withheld_counts_as_such() -> None:
+    withhold = CallError(Reason.ANSWER_WITHHELD, "no record")
+    world = World(journal=FakeJournal(required=True, withhold=withhold))
+
+    async def main() -> None:
+        with pytest.raises(CallError):
+            await world.stack().serve(made(), world.received.send)
+
+    run(main)
+    assert world.recorder.outcomes == [withhold]
+    assert world.journal.outcomes == [Finish()]
+    assert world.received.messages == []
+
+
+def test_the_gateways_own_answers_and_refusals_are_in_the_journal_too() -> None:
+    world, refused = World(), CallError(Reason.METHOD_UNKNOWN, "no such method")
+
+    async def answering(made: Call, send: Send) -> Finish:
+        await send(b"own")
+        return Finish()
+
+    async def refusing(made: Call, send: Send) -> Finish:
+        raise refused
+
+    async def main() -> None:
+        stack = world.stack()
+        await stack.gateway(answering)(call(CATALOG_LIST, b""), world.received.send)
+        with pytest.raises(CallError):
+            await stack.refused(refusing)(call(CATALOG_LIST, b""), world.received.send)
+
+    run(main)
+    assert world.journal.shown == [b"own"]
+    assert world.journal.outcomes == world.recorder.outcomes == [Finish(), refused]
 
 
 async def test_filters_are_composed_in_the_order_in_which_a_call_sees_them() -> None:

@@ -24,6 +24,7 @@ from tests.unit.gateway.chain_fakes import (
     TOOL_CALL,
     TOOL_DESCRIBE,
     TOOL_STREAM,
+    FakeJournal,
     FakeRecorder,
     FakeSessions,
     FakeUpstream,
@@ -45,12 +46,13 @@ class Outcome:
 
     def __init__(self, script: Script = answers) -> None:
         self.upstream, self.recorder, self.sessions = FakeUpstream(script), FakeRecorder(), FakeSessions()
+        self.journal = FakeJournal()
         self.received = Received()
         self.finish: Finish | None = None
         self.error: CallError | None = None
 
     async def serve(self, made: Call, send: Send | None = None) -> Outcome:
-        service = forward(self.upstream, self.sessions, self.recorder, clock)
+        service = forward(self.upstream, self.sessions, self.recorder, self.journal, clock)
         try:
             self.finish = await service(made, send or self.received.send)
         except CallError as error:
@@ -145,7 +147,7 @@ def test_only_a_target_that_uses_others_gets_a_session(uses: dict[str, Any], met
 async def test_a_call_without_a_permit_goes_nowhere(made: Call) -> None:
     upstream = FakeUpstream()
     with pytest.raises(RuntimeError):
-        await forward(upstream, FakeSessions(), FakeRecorder(), lambda: START)(made, Received().send)
+        await forward(upstream, FakeSessions(), FakeRecorder(), FakeJournal(), lambda: START)(made, Received().send)
     assert upstream.sent == []
 
 
@@ -306,3 +308,37 @@ def test_a_stream_that_fails_needs_no_terminal_event() -> None:
         return Finish(Code.INTERNAL, "broke")
 
     assert attempt(script, tool_call(method=TOOL_STREAM)).finish == Finish(Code.INTERNAL, "broke")
+
+
+def test_the_journal_sees_each_message_before_it_passes_and_which_is_the_last() -> None:
+    seen: list[tuple[int, bool]] = []
+    events = [
+        tool_pb2.ToolServiceStreamResponse(seq=1, progress=tool_pb2.ToolProgress(data_json=b"1")).SerializeToString(),
+        tool_pb2.ToolServiceStreamResponse(
+            seq=2, result=tool_pb2.ToolResult(status=tool_pb2.TOOL_STATUS_OK)
+        ).SerializeToString(),
+    ]
+
+    async def script(send: Send) -> Finish:
+        for event in events:
+            await send(event)
+        return Finish()
+
+    made, outcome = tool_call(method=TOOL_STREAM), Outcome(script)
+
+    async def send(message: bytes) -> None:
+        seen.append((len(outcome.journal.shown), made.facts.complete))
+
+    run(lambda: outcome.serve(made, send))
+    assert outcome.journal.shown == events
+    assert seen == [(1, False), (2, True)]
+
+
+def test_a_message_that_breaks_the_contract_is_not_shown_to_the_journal() -> None:
+    async def script(send: Send) -> Finish:
+        await send(b"\xff\xff")
+        return Finish()
+
+    outcome = attempt(script, tool_call())
+    assert outcome.error is not None
+    assert outcome.journal.shown == []

@@ -11,9 +11,12 @@ from gateway.errors import Code
 from gateway.routes import CATALOG_LIST
 from tests.unit.gateway.chain_fakes import call
 
+JOURNAL = {"mode": "required", "written": 12, "lost": 2, "cut": 1, "queued_bytes": 4096, "failing": "disk full"}
 
-def metrics() -> Metrics:
-    return Metrics(Sources(lambda: 3, lambda: {"calculator": "OPEN", "python": "CLOSED"}, lambda: 7))
+
+def metrics(**journal: object) -> Metrics:
+    report = {**JOURNAL, **journal}
+    return Metrics(Sources(lambda: 3, lambda: {"calculator": "OPEN", "python": "CLOSED"}, lambda: 7, lambda: report))
 
 
 def samples(of: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -87,3 +90,25 @@ def test_what_holds_now_is_read_when_asked_for() -> None:
     assert value(asked, "firebreak_log_lines_dropped_total") == 7
     assert value(asked, "firebreak_breaker_state", target="calculator", state="OPEN") == 1
     assert value(asked, "firebreak_breaker_state", target="python", state="CLOSED") == 1
+
+
+def test_the_journal_shows_what_it_wrote_lost_and_holds() -> None:
+    failing, well = metrics(), metrics(failing="")
+    assert value(failing, "firebreak_journal_rows_total") == 12
+    assert value(failing, "firebreak_journal_lost_total") == 2
+    assert value(failing, "firebreak_journal_cut_total") == 1
+    assert value(failing, "firebreak_journal_queue_bytes") == 4096
+    assert (value(failing, "firebreak_journal_failing"), value(well, "firebreak_journal_failing")) == (1, 0)
+
+
+def test_a_transaction_of_the_journal_is_in_the_bucket_of_its_time() -> None:
+    counted = metrics()
+    counted.committed(0.004)
+    assert value(counted, "firebreak_journal_commit_seconds_bucket", le="0.0025") == 0
+    assert value(counted, "firebreak_journal_commit_seconds_bucket", le="0.005") == 1
+    assert value(counted, "firebreak_journal_commit_seconds_sum") == 0.004
+
+
+def test_where_no_journal_is_kept_there_are_no_numbers_of_it() -> None:
+    none = Metrics(Sources(lambda: 0, dict, lambda: 0, lambda: {"mode": "none"}))
+    assert value(none, "firebreak_journal_rows_total") is None

@@ -30,6 +30,7 @@ class World:
             Telemetry.model_validate(settings),
             in_flight=lambda: 0,
             breaker_states=dict,
+            journal=dict,
             lines=LineWriter(self.written.append),
             version="0.1.0",
             clock=lambda: START + 0.5,
