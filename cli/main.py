@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli import calls, status, up
+from cli.journal.app import app as journal
 
 app = typer.Typer(
     name="firebreak",
@@ -17,6 +18,7 @@ app.command()(status.status)
 app.command()(calls.ask)
 app.command()(calls.call)
 app.command()(calls.explain)
+app.add_typer(journal, name="journal")
 
 
 def main() -> None:

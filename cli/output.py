@@ -88,6 +88,8 @@ def report(failure: CallFailed, as_json: bool) -> None:
         err.print("  The time that the call had is over, and its work was stopped. Allow more with --timeout.")
     if decision := failure.metadata.get("decision_id"):
         err.print(f"  more: firebreak explain {decision}")
+    if call_id := failure.metadata.get("call_id"):
+        err.print(f"  on record: firebreak journal show {call_id}")
 
 
 def as_dict(failure: CallFailed) -> dict[str, Any]:

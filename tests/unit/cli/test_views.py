@@ -62,7 +62,12 @@ def test_programs_see_json_with_json_inside_as_json(capsys: pytest.CaptureFixtur
 
 
 FAILURE = CallFailed(
-    "PERMISSION_DENIED", "not granted", "POLICY_DENIED", {"decision_id": "d1"}, (FieldViolation("args.x", "is 7"),), 1.5
+    "PERMISSION_DENIED",
+    "not granted",
+    "POLICY_DENIED",
+    {"decision_id": "d1", "call_id": "c1"},
+    (FieldViolation("args.x", "is 7"),),
+    1.5,
 )
 
 
@@ -74,8 +79,10 @@ def test_an_error_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
         "PERMISSION_DENIED POLICY_DENIED not granted",
         "  args.x: is 7",
         "  decision_id: d1",
+        "  call_id: c1",
         "  try again in 1.5 s",
         "  more: firebreak explain d1",
+        "  on record: firebreak journal show c1",
     ]
 
 
@@ -87,7 +94,7 @@ def test_an_error_as_json_has_everything(capsys: pytest.CaptureFixture[str]) -> 
         "code": "PERMISSION_DENIED",
         "reason": "POLICY_DENIED",
         "message": "not granted",
-        "metadata": {"decision_id": "d1"},
+        "metadata": {"decision_id": "d1", "call_id": "c1"},
         "fields": [{"field": "args.x", "description": "is 7"}],
         "retry_after": 1.5,
     }

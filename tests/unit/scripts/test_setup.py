@@ -125,3 +125,36 @@ def test_steps_see_no_setting_that_would_slow_later_starts(setup: ModuleType, mo
 def test_a_step_that_fails_shows_the_end_of_what_it_said(setup: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(setup.SetupError, match="counting failed:\nthree"):
         setup.execute("counting", sys.executable, "-c", "print('three'); raise SystemExit(1)", cwd=tmp_path)
+
+
+class TestParquet:
+    def test_is_installed_from_its_hashed_lock(self, setup: ModuleType, uv: list[list[str]], tmp_path: Path) -> None:
+        setup.mark(tmp_path / ".venv/.stamp", "made")
+        setup.install_parquet(Path("uv"))
+        (command,) = uv
+        assert command[1:3] == ["pip", "install"]
+        assert "--require-hashes" in command
+        assert command[-1] == str(tmp_path / "requirements-parquet.lock")
+
+    def test_needs_the_gateways_environment(self, setup: ModuleType, uv: list[list[str]]) -> None:
+        with pytest.raises(setup.SetupError, match=r"setup\.py run"):
+            setup.install_parquet(Path("uv"))
+        assert uv == []
+
+    def test_says_what_goes_without_it(
+        self, setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def offline(step: str, *command: object) -> str:
+            raise setup.SetupError(f"{step} failed:\nno route to host")
+
+        setup.mark(tmp_path / ".venv/.stamp", "made")
+        monkeypatch.setattr(setup, "execute", offline)
+        with pytest.raises(setup.SetupError, match=r"no route to host\n.*--format jsonl"):
+            setup.install_parquet(Path("uv"))
+
+
+def test_the_lock_for_parquet_is_that_of_development() -> None:
+    def pinned(name: str) -> list[str]:
+        return [line for line in (ROOT / name).read_text().splitlines() if line.startswith("pyarrow==")]
+
+    assert pinned("requirements-parquet.lock") == pinned("requirements-dev.lock") != []

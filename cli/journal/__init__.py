@@ -1,0 +1,1 @@
+"""`firebreak journal`: what happened, read from the record that the gateway keeps."""
