@@ -24,13 +24,13 @@ from typing import Any
 
 from bench.calls import ANSWER, calls
 from gateway.adapters.journal.author import Author, new_writer
-from gateway.adapters.journal.entries import Drafter, Entry
+from gateway.adapters.journal.databases.open import open_store
 from gateway.adapters.journal.heads import Heads, read_heads
-from gateway.adapters.journal.make import make_journal
-from gateway.adapters.journal.open import open_store
-from gateway.adapters.journal.reading import Reader
+from gateway.adapters.journal.proof.verify import verify
+from gateway.adapters.journal.reading.reader import Reader
 from gateway.adapters.journal.rows import CALL, read_header
-from gateway.adapters.journal.verify import verify
+from gateway.adapters.journal.writing.entries import Drafter, Entry
+from gateway.adapters.journal.writing.make import make_journal
 from gateway.call import Call
 from gateway.config import Journal
 from gateway.errors import Code

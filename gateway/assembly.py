@@ -17,8 +17,8 @@ from gateway import stack
 from gateway.adapters.admin import Admin, Sources
 from gateway.adapters.config_files import ConfigError, Loaded
 from gateway.adapters.identity.make import MadeIdentity, make_identity
-from gateway.adapters.journal.make import NoJournal, make_journal
-from gateway.adapters.journal.writer import JournalWriter
+from gateway.adapters.journal.writing.make import NoJournal, make_journal
+from gateway.adapters.journal.writing.writer import JournalWriter
 from gateway.adapters.policy.reload import LivePolicy, make_policy
 from gateway.adapters.public import PublicServices
 from gateway.adapters.registry import Registry

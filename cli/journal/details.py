@@ -13,8 +13,8 @@ from cli.journal.lines import WHY
 from cli.output import out
 
 if TYPE_CHECKING:
-    from gateway.adapters.journal.decode import Part
-    from gateway.adapters.journal.reading import Erasure, Record
+    from gateway.adapters.journal.contents.decode import Part
+    from gateway.adapters.journal.reading.reader import Erasure, Record
 
 _LABEL = 10
 _LONGEST = 60

@@ -18,7 +18,7 @@ from cli.journal.progress import Counter, counting
 from cli.output import Exit, err, fail
 
 if TYPE_CHECKING:
-    from gateway.adapters.journal.reading import Record
+    from gateway.adapters.journal.reading.reader import Record
 
 
 class Format(StrEnum):

@@ -11,7 +11,7 @@ from cli.journal import look, words
 from cli.output import out
 
 if TYPE_CHECKING:
-    from gateway.adapters.journal.reading import Record
+    from gateway.adapters.journal.reading.reader import Record
 
 _TARGET, _CALLER, _LEAST, _WIDEST = 22, 18, 24, 200
 _ID = 16

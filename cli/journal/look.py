@@ -11,8 +11,8 @@ from rich.text import Text
 from cli.journal import words
 
 if TYPE_CHECKING:
-    from gateway.adapters.journal.decode import Part
-    from gateway.adapters.journal.reading import Record
+    from gateway.adapters.journal.contents.decode import Part
+    from gateway.adapters.journal.reading.reader import Record
 
 GOOD, BAD, ODD = "green", "red", "yellow"
 ARROW = " → "

@@ -11,7 +11,7 @@ from cli.journal.opening import CONFIG, AsJson, Config, reading
 from cli.journal.output import write_object
 
 if TYPE_CHECKING:
-    from gateway.adapters.journal.reading import Node, Reader, Record
+    from gateway.adapters.journal.reading.reader import Node, Reader, Record
 
 
 def show(
@@ -63,14 +63,14 @@ def _erased(journal: Reader, record: Record) -> details.Erasures:
 
 
 def _input(record: Record) -> dict[str, Any] | None:
-    from gateway.adapters.journal.decode import policy_input
+    from gateway.adapters.journal.contents.decode import policy_input
 
     return policy_input(dict(record.person), record.content, record.header.method)
 
 
 def _seen_by_policy(record: Record) -> dict[str, Any]:
     """Raises NotFoundError where it is not known exactly."""
-    from gateway.adapters.journal.reading import NotFoundError
+    from gateway.adapters.journal.reading.reader import NotFoundError
 
     if (seen := _input(record)) is not None:
         return seen

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway.adapters.journal.decode import Content, Part
-    from gateway.adapters.journal.reading import Record
+    from gateway.adapters.journal.contents.decode import Content, Part
+    from gateway.adapters.journal.reading.reader import Record
 
 
 def as_object(record: Record) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def part(method: str, part: Part, *, answer: bool) -> dict[str, Any]:
 
 def message(method: str, raw: bytes, *, answer: bool) -> Any:
     """A message as JSON; bytes that are no message of that method in base64, so that nothing is hidden."""
-    from gateway.adapters.journal.decode import message_json
+    from gateway.adapters.journal.contents.decode import message_json
 
     try:
         return message_json(method, raw, answer)

@@ -19,7 +19,7 @@ from cli.output import Exit, err, fail
 
 if TYPE_CHECKING:
     from gateway.adapters.journal.author import Author
-    from gateway.adapters.journal.reading import Reader
+    from gateway.adapters.journal.reading.reader import Reader
     from gateway.adapters.journal.store import Store
     from gateway.config import Journal
 
@@ -47,7 +47,7 @@ class Place:
 
     def opener(self, *, durable: bool = False) -> Callable[[], Store]:
         """Opens the store, in another process too. Raises StoreError."""
-        from gateway.adapters.journal.open import open_store
+        from gateway.adapters.journal.databases.open import open_store
 
         return partial(open_store, self.settings, self.root, durable=durable)
 
@@ -82,7 +82,7 @@ def _expect(place: Place, config: Path) -> None:
 @contextmanager
 def reading(config: Path) -> Iterator[Reader]:
     """A reader of the journal of `config`, with every error told."""
-    from gateway.adapters.journal.reading import Reader
+    from gateway.adapters.journal.reading.reader import Reader
 
     place = locate(config)
     with telling(), opened(place) as store:
@@ -120,7 +120,7 @@ def writing(place: Place, command: str) -> Iterator[tuple[Author, Store]]:
 @contextmanager
 def telling() -> Iterator[None]:
     """Turns what goes wrong with the journal into words and an exit code."""
-    from gateway.adapters.journal.reading import NotFoundError
+    from gateway.adapters.journal.reading.reader import NotFoundError
     from gateway.adapters.journal.store import StoreError
 
     try:

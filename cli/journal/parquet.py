@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from cli.journal.objects import as_object, encoded
 
 if TYPE_CHECKING:
-    from gateway.adapters.journal.reading import Record
+    from gateway.adapters.journal.reading.reader import Record
 
 _ROWS, _CHARACTERS = 5000, 16 * 1024**2
 """Records, and characters of their JSON, from which on a row group is written: more is never in memory."""

@@ -14,7 +14,7 @@ from cli.journal.output import write_object
 from cli.output import err
 
 if TYPE_CHECKING:
-    from gateway.adapters.journal.reading import Reader, Record
+    from gateway.adapters.journal.reading.reader import Reader, Record
     from gateway.adapters.journal.store import Where
 
 POLL = 0.3
@@ -54,7 +54,7 @@ def tail(
 
 def following(journal: Reader, where: Where, ends: dict[str, int], wait: Callable[[float], None]) -> Iterator[Record]:
     """Records behind `ends` that match, as they are written; `wait` is called with seconds when there is none."""
-    from gateway.adapters.journal.reading import matches
+    from gateway.adapters.journal.reading.reader import matches
 
     while True:
         found = journal.after(ends)

@@ -11,7 +11,7 @@ from cli.journal import look, words
 from cli.output import out
 
 if TYPE_CHECKING:
-    from gateway.adapters.journal.reading import Node, Record, Tree
+    from gateway.adapters.journal.reading.reader import Node, Record, Tree
 
 _NAME = (16, 44)
 _BAR = (12, 40)

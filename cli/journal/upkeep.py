@@ -15,9 +15,9 @@ from cli.journal.progress import counting
 from cli.output import Exit, err, fail, out, print_json
 
 if TYPE_CHECKING:
+    from gateway.adapters.journal.proof.verify import Problem, Report
     from gateway.adapters.journal.rows import Head
     from gateway.adapters.journal.store import Store
-    from gateway.adapters.journal.verify import Problem, Report
 
 _COUNTED = 100_000
 """Rows of a person that are counted before the question; beyond it "more than" is said."""
@@ -33,7 +33,7 @@ def verify(
 
     It works while the gateway writes. Example: firebreak journal verify --head 3f2a9c0d11e7b645:1042:9d1f…
     """
-    from gateway.adapters.journal.verify import verify as check
+    from gateway.adapters.journal.proof.verify import verify as check
 
     place = locate(config)
     given = witness.parse(head or [])
@@ -58,7 +58,7 @@ def erase(
 
     Example: firebreak journal erase user:anna
     """
-    from gateway.adapters.journal.erase import erase as wipe
+    from gateway.adapters.journal.upkeep.erase import erase as wipe
 
     place = locate(config)
     with telling():
@@ -83,7 +83,7 @@ def retain(config: Config = CONFIG, as_json: AsJson = False) -> None:
 
     Example: firebreak journal retain
     """
-    from gateway.adapters.journal.upkeep import retain as step
+    from gateway.adapters.journal.upkeep.retain import retain as step
 
     place = locate(config)
     with telling(), counting("applying retention") as counter, writing(place, "retain") as (author, store):

@@ -15,8 +15,8 @@ from firebreak.client import CallFailed, Client
 from firebreak.v1 import agent_pb2, tool_pb2
 
 from gateway.adapters.config_files import load
-from gateway.adapters.journal.open import open_store
-from gateway.adapters.journal.reading import Reader, Run
+from gateway.adapters.journal.databases.open import open_store
+from gateway.adapters.journal.reading.reader import Reader, Run
 from tests.e2e.instance import ROOT, Instance, wait_for
 
 DEVELOPER = "user:developer"

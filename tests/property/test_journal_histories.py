@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gateway.adapters.journal.author import Author
-from gateway.adapters.journal.erase import erase
 from gateway.adapters.journal.rows import LOST, Head, read_header
 from gateway.adapters.journal.store import StoreError
-from gateway.adapters.journal.upkeep import retain
+from gateway.adapters.journal.upkeep.erase import erase
+from gateway.adapters.journal.upkeep.retain import retain
 from gateway.config import Retention
 from tests.unit.gateway.adapters.journal.memory_store import MemoryStore
 from tests.unit.gateway.adapters.journal.written import DAY, HOUR, SECOND, T0, Wall, drafted, verified

@@ -12,9 +12,9 @@ from firebreak.v1 import agent_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.adapters.journal.json_masking import Names, mask_json
-from gateway.adapters.journal.marks import mask
-from gateway.adapters.journal.masking import messages
+from gateway.adapters.journal.contents.json_masking import Names, mask_json
+from gateway.adapters.journal.contents.marks import mask
+from gateway.adapters.journal.contents.masking import messages
 
 MARKS = (
     *("ada@example.org", "4111 1111 1111 1111", "DE89370400440532013000", "+49 30 12345678", "AKIAIOSFODNN7EXAMPLE"),

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway.adapters.journal import schema
-from gateway.adapters.journal.postgresql import PostgresqlStore
-from gateway.adapters.journal.sqlite import SqliteStore
+from gateway.adapters.journal.databases import schema
+from gateway.adapters.journal.databases.postgresql import PostgresqlStore
+from gateway.adapters.journal.databases.sqlite import SqliteStore
 from gateway.adapters.journal.store import Store
 from tests.contract.journal.postgres_server import PostgresServer, postgres
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from gateway.adapters.journal.postgresql import PostgresqlStore
+from gateway.adapters.journal.databases.postgresql import PostgresqlStore
+from gateway.adapters.journal.databases.sqlite import SqliteStore
 from gateway.adapters.journal.rows import Chain
-from gateway.adapters.journal.sqlite import SqliteStore
 from gateway.adapters.journal.store import Batch, Store
 from tests.contract.journal.samples import rows
 

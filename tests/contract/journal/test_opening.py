@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.adapters.journal.open import open_store
-from gateway.adapters.journal.postgresql import PostgresqlStore
+from gateway.adapters.journal.databases.open import open_store
+from gateway.adapters.journal.databases.postgresql import PostgresqlStore
+from gateway.adapters.journal.databases.sqlite import SqliteStore
 from gateway.adapters.journal.rows import Chain
-from gateway.adapters.journal.sqlite import SqliteStore
 from gateway.adapters.journal.store import Batch, Store, StoreError, Where
 from gateway.config import Journal
 from tests.contract.journal.conftest import Place
@@ -214,7 +214,7 @@ def test_a_database_that_is_not_there(tmp_path: Path, postgres_server: PostgresS
 def test_a_journal_in_a_file_needs_no_postgresql(tmp_path: Path):
     """Loading its library takes longer than all else that the command does."""
     code = (
-        "import sys; from pathlib import Path; from gateway.adapters.journal.open import open_store; "
+        "import sys; from pathlib import Path; from gateway.adapters.journal.databases.open import open_store; "
         "from gateway.config import Journal; open_store(Journal(path='j.db'), Path(sys.argv[1]), durable=False).close(); "
         "assert 'psycopg' not in sys.modules"
     )

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.adapters.journal import queries
+from gateway.adapters.journal.databases import queries
+from gateway.adapters.journal.databases.sqlite import SqliteStore
 from gateway.adapters.journal.rows import JOINED, LOST, OPENED, STARTED, Chain, Head, Row
-from gateway.adapters.journal.sqlite import SqliteStore
 from gateway.adapters.journal.store import Batch, Span, Store, StoreError, Where
 from tests.contract.journal.conftest import Place
 from tests.contract.journal.samples import START, blob, control, draft, record, rows

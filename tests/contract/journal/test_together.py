@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from gateway.adapters.journal.postgresql import PostgresqlStore
+from gateway.adapters.journal.databases.postgresql import PostgresqlStore
+from gateway.adapters.journal.databases.sqlite import SqliteStore
 from gateway.adapters.journal.rows import CLEARED, PRUNED, Chain, part
-from gateway.adapters.journal.sqlite import SqliteStore
 from gateway.adapters.journal.store import Batch, Span, Store, StoreError
 from tests.contract.journal.conftest import Place
 from tests.contract.journal.postgres_server import PostgresServer, postgres

@@ -6,10 +6,10 @@ import threading
 from functools import partial
 
 from gateway.adapters.journal.author import Author
-from gateway.adapters.journal.erase import erase
+from gateway.adapters.journal.proof.verify import Problem, verify
 from gateway.adapters.journal.rows import Head
-from gateway.adapters.journal.upkeep import retain
-from gateway.adapters.journal.verify import Problem, verify
+from gateway.adapters.journal.upkeep.erase import erase
+from gateway.adapters.journal.upkeep.retain import retain
 from gateway.config import Retention
 from tests.contract.journal.conftest import Place
 from tests.unit.gateway.adapters.journal.written import DAY, SECOND, Wall, calls, drafted, started

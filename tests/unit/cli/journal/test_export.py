@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from cli.journal import export, parquet
-from gateway.adapters.journal.reading import Reader
+from gateway.adapters.journal.reading.reader import Reader
 from gateway.adapters.journal.store import Span, Where
 from tests.unit.cli.journal.conftest import Run
 from tests.unit.cli.journal.world import ADA, NOON, World, call_id, draft, tool_answer, tool_call

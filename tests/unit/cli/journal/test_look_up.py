@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.journal import tree
-from gateway.adapters.journal.reading import Reader
+from gateway.adapters.journal.reading.reader import Reader
 from gateway.adapters.journal.store import Span
 from tests.unit.cli.journal.conftest import Run
 from tests.unit.cli.journal.world import NOON, SESSION, World, call_id, tool_answer, tool_call

@@ -11,7 +11,7 @@ from firebreak.v1 import record_pb2
 
 from cli.journal import lines, look
 from cli.journal.tail import POLL, following
-from gateway.adapters.journal.reading import Reader
+from gateway.adapters.journal.reading.reader import Reader
 from gateway.adapters.journal.rows import CLOCK, LOST
 from gateway.adapters.journal.store import Span, Where
 from tests.unit.cli.journal.conftest import Run

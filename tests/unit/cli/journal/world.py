@@ -13,8 +13,8 @@ from firebreak.v1 import agent_pb2, model_pb2, payload_pb2, record_pb2, tool_pb2
 
 from gateway.adapters.config_files import load
 from gateway.adapters.journal.author import Author, Drafted
+from gateway.adapters.journal.databases.open import open_store
 from gateway.adapters.journal.heads import Heads
-from gateway.adapters.journal.open import open_store
 from gateway.adapters.journal.rows import CALL, OPENED, Draft, part
 from gateway.adapters.journal.store import Store
 

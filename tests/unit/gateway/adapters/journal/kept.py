@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.adapters.journal.author import Author
 from gateway.adapters.journal.store import Store
-from gateway.adapters.journal.upkeep import retain
+from gateway.adapters.journal.upkeep.retain import retain
 from gateway.config import Retention
 from tests.unit.gateway.adapters.journal.memory_store import MemoryStore
 

@@ -8,8 +8,8 @@ from typing import Any
 from firebreak.v1 import payload_pb2, tool_pb2
 
 from gateway import verdict, views
-from gateway.adapters.journal.entries import Drafter, Entry
 from gateway.adapters.journal.rows import CALL
+from gateway.adapters.journal.writing.entries import Drafter, Entry
 from gateway.call import Attempt, Call, Peer
 from gateway.config import Recorded
 from gateway.errors import Code

@@ -11,7 +11,7 @@ import pytest
 from firebreak.v1 import record_pb2, tool_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from gateway.adapters.journal.decode import Content, read_content
+from gateway.adapters.journal.contents.decode import Content, read_content
 from gateway.adapters.journal.rows import OPENED, SALT
 from gateway.call import Call
 from gateway.config import Recording

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from firebreak.v1 import agent_pb2, decision_pb2, model_pb2, payload_pb2, record_pb2, tool_pb2
 
-from gateway.adapters.journal.decode import Content, message_json, policy_input, read_content, read_person
+from gateway.adapters.journal.contents.decode import Content, message_json, policy_input, read_content, read_person
 from gateway.adapters.journal.rows import part
 from gateway.call import Call
 from tests.unit.gateway.adapters.journal.recorded_calls import (

@@ -8,7 +8,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from gateway.adapters.journal.decode import read_person
+from gateway.adapters.journal.contents.decode import read_person
 from gateway.adapters.journal.rows import OPENED, SALT, Chain, read_header
 from gateway.call import Peer
 from gateway.errors import CallError, Code, Reason

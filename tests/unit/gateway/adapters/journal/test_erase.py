@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.adapters.journal.erase import erase
+from gateway.adapters.journal.databases.sqlite import SqliteStore
 from gateway.adapters.journal.rows import CLEARED, read_header
-from gateway.adapters.journal.sqlite import SqliteStore
 from gateway.adapters.journal.store import Batch, Span, StoreError, Where
+from gateway.adapters.journal.upkeep.erase import erase
 from tests.unit.gateway.adapters.journal.memory_store import MemoryStore
 from tests.unit.gateway.adapters.journal.written import Wall, calls, drafted, kinds, started
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from gateway.adapters.journal.entries import Entry
-from gateway.adapters.journal.intake import Intake, Loss, Losses, Queued
+from gateway.adapters.journal.writing.entries import Entry
+from gateway.adapters.journal.writing.intake import Intake, Loss, Losses, Queued
 from gateway.errors import Code
 from tests.unit.gateway.chain_fakes import call
 

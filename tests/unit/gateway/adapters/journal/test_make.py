@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.adapters.journal import make as make_module
 from gateway.adapters.journal.heads import read_heads
-from gateway.adapters.journal.make import NoJournal, make_journal
 from gateway.adapters.journal.store import Store, StoreError
-from gateway.adapters.journal.writer import JournalWriter
+from gateway.adapters.journal.writing import make as make_module
+from gateway.adapters.journal.writing.make import NoJournal, make_journal
+from gateway.adapters.journal.writing.writer import JournalWriter
 from gateway.config import Journal
 from gateway.service import Finish
 from tests.unit.gateway.chain_fakes import call

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.adapters.journal.sqlite import SqliteStore
+from gateway.adapters.journal.databases.sqlite import SqliteStore
 from gateway.adapters.journal.store import Store, Where
-from gateway.adapters.journal.upkeep import retain
+from gateway.adapters.journal.upkeep.retain import retain
 from tests.unit.gateway.adapters.journal.kept import applied, kept, numbers
 from tests.unit.gateway.adapters.journal.memory_store import MemoryStore
 from tests.unit.gateway.adapters.journal.written import (

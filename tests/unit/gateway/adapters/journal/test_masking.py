@@ -8,8 +8,8 @@ import orjson
 import pytest
 from firebreak.v1 import agent_pb2, embedding_pb2, model_pb2, payload_pb2, retriever_pb2, tool_pb2
 
-from gateway.adapters.journal.json_masking import Names, mask_json
-from gateway.adapters.journal.masking import messages
+from gateway.adapters.journal.contents.json_masking import Names, mask_json
+from gateway.adapters.journal.contents.masking import messages
 
 TOOL_STREAM, RUN, MODEL_STREAM = (
     tool_pb2.ToolServiceStreamResponse,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from firebreak.v1 import record_pb2
 
-from gateway.adapters.journal.reading import Erasure, NotFoundError, NotKeptError, Reader, matches
+from gateway.adapters.journal.reading.reader import Erasure, NotFoundError, NotKeptError, Reader, matches
 from gateway.adapters.journal.rows import CALL, CLOCK, LOST, STARTED
 from gateway.adapters.journal.store import Span, Where
 from tests.unit.cli.journal.world import (

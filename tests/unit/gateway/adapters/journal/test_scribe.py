@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from gateway.adapters.journal.author import Author
-from gateway.adapters.journal.entries import Drafter, Entry
 from gateway.adapters.journal.heads import Heads, read_heads
-from gateway.adapters.journal.health import Health
-from gateway.adapters.journal.intake import Intake, Losses, Queued
 from gateway.adapters.journal.rows import Head
-from gateway.adapters.journal.scribe import Scribe
-from gateway.adapters.journal.session import Means
 from gateway.adapters.journal.store import Batch, Store, StoreError
+from gateway.adapters.journal.writing.entries import Drafter, Entry
+from gateway.adapters.journal.writing.health import Health
+from gateway.adapters.journal.writing.intake import Intake, Losses, Queued
+from gateway.adapters.journal.writing.scribe import Scribe
+from gateway.adapters.journal.writing.session import Means
 from gateway.errors import Code
 from gateway.service import Finish
 from tests.unit.gateway.adapters.journal.scripted_store import SALT, ScriptedStore, busy, corrupt

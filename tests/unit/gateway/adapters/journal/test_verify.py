@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.adapters.journal.databases.sqlite import SqliteStore
 from gateway.adapters.journal.heads import Heads, read_heads
+from gateway.adapters.journal.proof.findings import LIMIT
+from gateway.adapters.journal.proof.verify import Problem, verify
 from gateway.adapters.journal.rows import CLEARED, JOINED, LOST, PRUNED, STARTED, Chain, Draft, Head
-from gateway.adapters.journal.sqlite import SqliteStore
 from gateway.adapters.journal.store import Batch, Span
-from gateway.adapters.journal.verify import Problem, verify
-from gateway.adapters.journal.verify_findings import LIMIT
 from tests.unit.gateway.adapters.journal.memory_store import MemoryStore
 from tests.unit.gateway.adapters.journal.written import Wall, calls, drafted, keeping, kinds, started, verified
 
@@ -48,8 +48,8 @@ def test_a_changed_row_is_named(tmp_path: Path) -> None:
 
 
 def test_several_processes_find_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.adapters.journal.verify._ALONE", 100)
-    monkeypatch.setattr("gateway.adapters.journal.verify._RANGE", 40)
+    monkeypatch.setattr("gateway.adapters.journal.proof.verify._ALONE", 100)
+    monkeypatch.setattr("gateway.adapters.journal.proof.verify._RANGE", 40)
     opened = partial(SqliteStore, tmp_path / "journal.db", durable=False)
     store, wall = opened(), Wall()
     first, second = started(store, "a", wall), started(store, "b", wall)
@@ -75,7 +75,7 @@ def test_several_processes_find_what_one_does(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
 def test_where_a_range_ends_makes_no_difference(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.adapters.journal.verify._RANGE", size)
+    monkeypatch.setattr("gateway.adapters.journal.proof.verify._RANGE", size)
     store, wall = MemoryStore(), Wall()
     a, b = started(store, "a", wall), started(store, "b", wall)
     for _ in range(3):

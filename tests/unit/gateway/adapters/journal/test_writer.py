@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from gateway.adapters.journal.entries import Drafter
 from gateway.adapters.journal.heads import Heads
-from gateway.adapters.journal.intake import ENTRY, Queued
-from gateway.adapters.journal.session import Means
 from gateway.adapters.journal.store import Batch, StoreError
-from gateway.adapters.journal.writer import JournalWriter
+from gateway.adapters.journal.writing.entries import Drafter
+from gateway.adapters.journal.writing.intake import ENTRY, Queued
+from gateway.adapters.journal.writing.session import Means
+from gateway.adapters.journal.writing.writer import JournalWriter
 from gateway.call import Call
 from gateway.config import Journal
 from gateway.errors import CallError, Reason

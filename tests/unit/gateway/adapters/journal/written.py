@@ -9,9 +9,9 @@ from firebreak.v1.record_pb2 import RecordedContent, RecordedPart
 
 from gateway.adapters.journal.author import Author, Drafted
 from gateway.adapters.journal.heads import Heads
+from gateway.adapters.journal.proof.verify import Report, verify
 from gateway.adapters.journal.rows import CALL, OPENED, Draft, Head, part
 from gateway.adapters.journal.store import Store
-from gateway.adapters.journal.verify import Report, verify
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.adapters.journal.decode import Content, Part
-from gateway.adapters.journal.records import Record
+from gateway.adapters.journal.contents.decode import Content, Part
+from gateway.adapters.journal.reading.records import Record
 
 
 class NotKeptError(Exception):

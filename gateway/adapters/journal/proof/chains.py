@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from gateway.adapters.journal import rows
+from gateway.adapters.journal.proof.findings import GONE, KEPT, LIMIT, Claim, Cleared, Found, Gap, Piece, Problem
+from gateway.adapters.journal.proof.parts import first_inside, first_outside, runs, spans
 from gateway.adapters.journal.rows import GENESIS, STARTED, Head, link
 from gateway.adapters.journal.store import Store
-from gateway.adapters.journal.verify_findings import GONE, KEPT, LIMIT, Claim, Cleared, Found, Gap, Piece, Problem
-from gateway.adapters.journal.verify_parts import first_inside, first_outside, runs, spans
 
 
 class Chains:

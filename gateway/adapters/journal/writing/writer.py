@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from gateway import config
-from gateway.adapters.journal.entries import Entry
-from gateway.adapters.journal.health import Health
-from gateway.adapters.journal.intake import ENTRY, Intake, Losses, Queued
 from gateway.adapters.journal.rows import CALL, OPENED
-from gateway.adapters.journal.scribe import Scribe
-from gateway.adapters.journal.session import Means
+from gateway.adapters.journal.writing.entries import Entry
+from gateway.adapters.journal.writing.health import Health
+from gateway.adapters.journal.writing.intake import ENTRY, Intake, Losses, Queued
+from gateway.adapters.journal.writing.scribe import Scribe
+from gateway.adapters.journal.writing.session import Means
 from gateway.call import Call, Facts
 from gateway.config import Recorded, Recording
 from gateway.errors import CallError, Code, Reason

@@ -7,10 +7,10 @@ from typing import Any
 
 from psycopg.errors import UniqueViolation
 
-from gateway.adapters.journal import queries
-from gateway.adapters.journal.postgresql_connection import CONFLICTS, Connection, PostgresqlConnection, sql
+from gateway.adapters.journal.databases import queries
+from gateway.adapters.journal.databases.postgresql_connection import CONFLICTS, Connection, PostgresqlConnection, sql
+from gateway.adapters.journal.databases.schema import POSTGRESQL, Step
 from gateway.adapters.journal.rows import Head, Row
-from gateway.adapters.journal.schema import POSTGRESQL, Step
 from gateway.adapters.journal.store import Batch, Span, StoreError, Where
 
 _PAGE = 1000

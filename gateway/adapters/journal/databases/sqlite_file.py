@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.adapters.journal.schema import Step, missing_steps
+from gateway.adapters.journal.databases.schema import Step, missing_steps
 from gateway.adapters.journal.store import StoreError
 
 _BUSY = 2.0

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from gateway.adapters.journal.author import Drafted
-from gateway.adapters.journal.contents import Contents
+from gateway.adapters.journal.contents.part import Contents
 from gateway.adapters.journal.rows import CALL, Draft, part
 from gateway.call import Attempt, Call, Facts
 from gateway.errors import Code

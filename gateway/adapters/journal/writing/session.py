@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.adapters.journal.author import Author, new_writer
-from gateway.adapters.journal.entries import Drafter
 from gateway.adapters.journal.heads import Heads
-from gateway.adapters.journal.intake import Queued
 from gateway.adapters.journal.store import Store, StoreError
+from gateway.adapters.journal.writing.entries import Drafter
+from gateway.adapters.journal.writing.intake import Queued
 from gateway.ports import Clock
 
 Retain = Callable[[Author, Store, int], bool]

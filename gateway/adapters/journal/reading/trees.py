@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gateway.adapters.journal.records import Record, by_start, each_once
+from gateway.adapters.journal.reading.records import Record, by_start, each_once
 
 
 @dataclass(slots=True)

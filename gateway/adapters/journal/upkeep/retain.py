@@ -13,7 +13,7 @@ from typing import Any
 from gateway.adapters.journal.author import Author
 from gateway.adapters.journal.rows import CLEARED, PRUNED, Head, Row
 from gateway.adapters.journal.store import Span, Store, StoreError, Where
-from gateway.adapters.journal.upkeep_view import CLOSED, STEP, Progress, View, facts_of, kind_of
+from gateway.adapters.journal.upkeep.view import CLOSED, STEP, Progress, View, facts_of, kind_of
 from gateway.config import Retention
 
 _LEAST = 100

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from gateway import views
-from gateway.adapters.journal.messages import answer_type, is_json, request_type
+from gateway.adapters.journal.contents.messages import answer_type, is_json, request_type
 from gateway.adapters.journal.rows import body
 from gateway.config import Recording
 from gateway.errors import CallError

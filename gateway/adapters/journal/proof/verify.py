@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
+from gateway.adapters.journal.proof.chains import Chains
+from gateway.adapters.journal.proof.check import Stored, check
+from gateway.adapters.journal.proof.findings import LIMIT, Found, Problem
 from gateway.adapters.journal.rows import GENESIS, Head, Row
 from gateway.adapters.journal.store import Store
-from gateway.adapters.journal.verify_chains import Chains
-from gateway.adapters.journal.verify_findings import LIMIT, Found, Problem
-from gateway.adapters.journal.verify_rows import Stored, check
 
 __all__ = ["Problem", "Report", "verify"]
 

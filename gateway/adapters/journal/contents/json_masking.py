@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from gateway.adapters.journal import marks
+from gateway.adapters.journal.contents import marks
 
 Path = tuple[object, ...]
 Note = Callable[[Path, str, str], None]

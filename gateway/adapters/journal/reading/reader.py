@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.adapters.journal.records import Record, by_start, each_once, ended_first, matches
+from gateway.adapters.journal.reading.records import Record, by_start, each_once, ended_first, matches
+from gateway.adapters.journal.reading.runs import Exchange, NotKeptError, Run, exchange_of
+from gateway.adapters.journal.reading.trees import Node, Tree, tree_of
 from gateway.adapters.journal.rows import CALL, CLEARED, Row
-from gateway.adapters.journal.runs import Exchange, NotKeptError, Run, exchange_of
 from gateway.adapters.journal.store import Store, Where
-from gateway.adapters.journal.trees import Node, Tree, tree_of
 
 __all__ = ["Erasure", "Exchange", "Node", "NotFoundError", "NotKeptError", "Reader", "Record", "Run", "Tree", "matches"]
 

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gateway.adapters.journal import queries
+from gateway.adapters.journal.databases import queries
+from gateway.adapters.journal.databases.schema import SQLITE, Step
+from gateway.adapters.journal.databases.sqlite_file import SqliteFile
 from gateway.adapters.journal.rows import Head, Row
-from gateway.adapters.journal.schema import SQLITE, Step
-from gateway.adapters.journal.sqlite_file import SqliteFile
 from gateway.adapters.journal.store import Batch, Span, StoreError, Where
 
 _ROWS = 200

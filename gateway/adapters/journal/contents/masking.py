@@ -15,9 +15,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
-from gateway.adapters.journal import marks
-from gateway.adapters.journal.json_masking import Names, Path, mask_json
-from gateway.adapters.journal.messages import TERMINAL
+from gateway.adapters.journal.contents import marks
+from gateway.adapters.journal.contents.json_masking import Names, Path, mask_json
+from gateway.adapters.journal.contents.messages import TERMINAL
 
 _NAMING = frozenset(
     {"target", "tool_call_id", "name", "id", "message_id", "media_type", "tool_choice", "node", "decision_id"}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from gateway.adapters.journal.decode import Content, read_content, read_person
+from gateway.adapters.journal.contents.decode import Content, read_content, read_person
 from gateway.adapters.journal.rows import CALL, OPENED, Header, Row, read_header
 from gateway.adapters.journal.store import Where
 

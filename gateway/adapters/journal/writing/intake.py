@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.adapters.journal.entries import Entry
+from gateway.adapters.journal.writing.entries import Entry
 
 ENTRY = 4096
 """Bytes that an entry counts for beside the messages that it keeps alive."""

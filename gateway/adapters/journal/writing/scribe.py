@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.adapters.journal.author import Author, Drafted
-from gateway.adapters.journal.entries import Drafter
-from gateway.adapters.journal.health import Health
-from gateway.adapters.journal.intake import Intake, Loss, Losses, Queued
 from gateway.adapters.journal.rows import LOST, Draft
-from gateway.adapters.journal.session import Means, Session, begin
 from gateway.adapters.journal.store import StoreError
+from gateway.adapters.journal.writing.entries import Drafter
+from gateway.adapters.journal.writing.health import Health
+from gateway.adapters.journal.writing.intake import Intake, Loss, Losses, Queued
+from gateway.adapters.journal.writing.session import Means, Session, begin
 
 _log = logging.getLogger("firebreak.journal")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from firebreak.v1 import record_pb2
 
-from gateway.adapters.journal import masking
-from gateway.adapters.journal.messages import answer_type, known, request_type
+from gateway.adapters.journal.contents import masking
+from gateway.adapters.journal.contents.messages import answer_type, known, request_type
 from gateway.adapters.journal.rows import part
 from gateway.call import Call
 from gateway.config import Recorded, Recording

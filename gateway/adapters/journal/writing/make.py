@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway import config
-from gateway.adapters.journal.entries import Drafter
+from gateway.adapters.journal.databases.open import open_store
 from gateway.adapters.journal.heads import Heads
-from gateway.adapters.journal.intake import Queued
-from gateway.adapters.journal.open import open_store
-from gateway.adapters.journal.session import Means
-from gateway.adapters.journal.upkeep import retain
-from gateway.adapters.journal.writer import JournalWriter
+from gateway.adapters.journal.upkeep.retain import retain
+from gateway.adapters.journal.writing.entries import Drafter
+from gateway.adapters.journal.writing.intake import Queued
+from gateway.adapters.journal.writing.session import Means
+from gateway.adapters.journal.writing.writer import JournalWriter
 from gateway.call import Call
 from gateway.service import Finish
 

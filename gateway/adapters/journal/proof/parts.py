@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
-from gateway.adapters.journal.verify_findings import NONE, Cleared
+from gateway.adapters.journal.proof.findings import NONE, Cleared
 
 
 def runs(states: array[int]) -> Iterator[tuple[int, int, int]]:

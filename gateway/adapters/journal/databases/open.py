@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway import config
-from gateway.adapters.journal.sqlite import SqliteStore
+from gateway.adapters.journal.databases.sqlite import SqliteStore
 from gateway.adapters.journal.store import Store, StoreError
 
 
@@ -18,7 +18,7 @@ def open_store(settings: config.Journal, root: Path, *, durable: bool) -> Store:
     if settings.store == "sqlite":
         return SqliteStore(root / settings.path, durable=durable)
     # Here, so that a journal in SQLite does not pay for loading it.
-    from gateway.adapters.journal.postgresql import PostgresqlStore
+    from gateway.adapters.journal.databases.postgresql import PostgresqlStore
 
     return PostgresqlStore(_connection_string(root / (settings.dsn_file or "")), durable=durable)
 

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
-from gateway.adapters.journal.schema import Step, missing_steps
+from gateway.adapters.journal.databases.schema import Step, missing_steps
 from gateway.adapters.journal.store import StoreError
 
 Connection = psycopg.Connection[tuple[Any, ...]]

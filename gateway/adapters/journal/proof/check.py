@@ -14,9 +14,9 @@ from firebreak.v1.record_pb2 import RecordedContent
 from google.protobuf.message import DecodeError
 
 from gateway.adapters.journal import rows
+from gateway.adapters.journal.proof.findings import GONE, KEPT, LIMIT, NONE, Claim, Cleared, Found, Gap, Piece, Problem
 from gateway.adapters.journal.rows import CALL, CLEARED, JOINED, OPENED, PRUNED, STARTED, STOPPED, Head
 from gateway.adapters.journal.store import Store
-from gateway.adapters.journal.verify_findings import GONE, KEPT, LIMIT, NONE, Claim, Cleared, Found, Gap, Piece, Problem
 
 Stored = tuple[int, str, int, bytes, bytes, str | None, str | None, bytes | None, bytes | None]
 """A row as `Store.scan` gives it."""
@@ -89,7 +89,7 @@ class _Checker:
         self._found = Found()
 
     def run(self, found_rows: Iterable[Stored]) -> None:  # noqa: C901 - see below
-        """Every row passes here, so it is written out: a function for each step costs a fifth more. What is rare is elsewhere."""
+        """Every row passes here, so it is written out: a function for each step costs a fifth more."""
         chains, count = self._chains, 0
         for _, writer, seq, header, hash_, principal, origin, person, content in found_rows:
             chain = chains.get(writer) or self._chain(writer)

@@ -1,0 +1,1 @@
+"""The journal's two databases behind one port."""

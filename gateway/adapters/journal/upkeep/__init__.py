@@ -1,0 +1,1 @@
+"""What goes in time, and what goes at a person's wish."""

@@ -1,0 +1,1 @@
+"""From a call that ended to a row that is committed."""
