@@ -35,7 +35,7 @@ def busy(place: Place, name: str, rounds: int) -> None:
 def test_a_living_journal_is_whole_whenever_one_looks(place: Place) -> None:
     """And no false alarm is raised by what is written, erased and dropped while it is read."""
     place.open()  # so that the two need not wait for each other to make the tables
-    threads = [threading.Thread(target=partial(busy, place, name, 6)) for name in ("left", "right")]
+    threads = [threading.Thread(target=partial(busy, place, name, 12)) for name in ("left", "right")]
     for thread in threads:
         thread.start()
     found: list[Problem] = []

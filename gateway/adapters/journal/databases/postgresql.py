@@ -22,6 +22,9 @@ _TRIES = 5
 _APPEND = 0x4A4F5552
 """Key of the lock that everyone shares who appends, and that `bounds` has for itself for a moment."""
 
+_UPKEEP = 0x4A4F554B
+"""Key of the lock of whoever erases or drops rows: two who did so at once would each wait for rows of the other."""
+
 _ROW = 600
 """Bytes that a row takes beside its header and its parts: columns made from the header, and its places in the indexes."""
 
@@ -133,7 +136,7 @@ class PostgresqlStore:
                     _release(connection, span)
             return erased
 
-        return self._write(record, erase)
+        return self._write(record, erase, alone=True)
 
     def drop(self, spans: Iterable[Span], record: Batch) -> int:
         text = (
@@ -151,7 +154,7 @@ class PostgresqlStore:
                     connection.execute(sql(forget), (span.writer, span.writer))
             return deleted
 
-        return self._write(record, delete)
+        return self._write(record, delete, alone=True)
 
     def size(self) -> int:
         of_rows = "SELECT coalesce(sum(bytes), 0)::bigint FROM writers"
@@ -166,11 +169,16 @@ class PostgresqlStore:
     def close(self) -> None:
         self._database.close()
 
-    def _write(self, batch: Batch, action: Callable[[Connection], int]) -> int:
-        """Appends `batch` and does `action`, in one transaction; nothing when `batch` is there already."""
+    def _write(self, batch: Batch, action: Callable[[Connection], int], *, alone: bool = False) -> int:
+        """Appends `batch` and does `action`, in one transaction; nothing when `batch` is there already.
+
+        `alone`: after others who do such a thing.
+        """
         for _ in range(_TRIES):
             try:
                 with self._database.transaction() as connection:
+                    if alone:
+                        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_UPKEEP,))
                     _append(connection, batch)
                     return action(connection)
             except UniqueViolation as error:
