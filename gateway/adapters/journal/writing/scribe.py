@@ -168,13 +168,23 @@ class Scribe:
         now, author = self._means.clock(), session.author
         if now >= self._chores_due:
             author.join()
-            more = self._means.retain(author, session.store, self._now())
+            more = self._retain(session)
             self._chores_due = now if more else now + _CHORES
         if now >= self._witness_due:
             self._witness(author)
             self._witness_due = now + _WITNESS
         self._note(author)
         return max(0.0, min(self._chores_due, self._witness_due) - now)
+
+    def _retain(self, session: Session) -> bool:
+        try:
+            return self._means.retain(session.author, session.store, self._now())
+        except StoreError as error:
+            if error.passing or session.author.pending:
+                raise
+            # Calls go on record all the same: what somebody did to an old row must not stop new ones.
+            _log.error("the journal's retention does not work: %s", error)
+            return False
 
     def _stop(self, session: Session) -> float:
         session.author.stop()

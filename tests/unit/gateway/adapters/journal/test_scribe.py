@@ -36,6 +36,7 @@ class World:
         self.intake, self.losses, self.health = Intake(1_000_000), Losses(), Health()
         self.now, self.wall, self.number = START, WALL, 0
         self.more: list[bool] = []
+        self.unreadable = False
         self.retained: list[int] = []
         self.commits: list[float] = []
         self.resolved: list[tuple[str, bool]] = []
@@ -69,6 +70,8 @@ class World:
 
     def _retain(self, author: Author, store: Store, now: int) -> bool:
         self.retained.append(now)
+        if self.unreadable:
+            raise StoreError("a row about the journal cannot be read", passing=False)
         return bool(self.more) and self.more.pop()
 
     def put(self, count: int = 1, waiter: asyncio.Future[bool] | None = None, size: int = 5000) -> list[str]:
@@ -323,6 +326,17 @@ def test_retention_that_has_more_to_do_goes_on_at_once_and_lets_calls_through(wo
     assert world.store.calls() == ids
     assert world.scribe.turn() == 60.0
     assert len(world.retained) == 3
+
+
+def test_retention_that_cannot_work_stops_no_call_and_is_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.scribe.turn()
+    world.unreadable = True
+    world.now += 60
+    ids = world.put()
+    assert world.scribe.turn() == 60.0
+    assert (world.store.calls(), world.health.failing) == (ids, "")
+    assert "retention does not work: a row about the journal cannot be read" in caplog.text
+    assert world.store.kinds().count("started") == 1
 
 
 def test_chores_are_done_under_load_too(world: World) -> None:
