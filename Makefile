@@ -28,13 +28,14 @@ check: setup tools ## Lint, types, layers, contract and policies
 	@.firebreak/tools/bin/opa check --strict --schema policies/schemas policies/firebreak
 	@.firebreak/tools/bin/opa fmt --fail --list policies/firebreak
 
-bench: setup ## Measure what the gateway costs beside a bare proxy
+bench: setup ## Measure what the gateway costs beside a bare proxy, and how fast the journal is
 	@.venv/bin/python -m bench.gateway
+	@.venv/bin/python -m bench.journal
 
 lock: ## Compile every lock again after a requirement changed
 	@scripts/lock
 
-clean: ## Remove environments, generated code and state
+clean: ## Remove environments, generated code and state, the journal too
 	rm -rf .venv .firebreak proto/firebreak/v1/*_pb2* .hypothesis .mypy_cache .ruff_cache
 
 .PHONY: help run setup tools test check bench lock clean

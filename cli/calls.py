@@ -60,7 +60,10 @@ def explain(
     decision_id: Annotated[str, typer.Argument(help="The decision_id that a denial shows.")],
     as_json: AsJson = False,
 ) -> None:
-    """Explain one recent decision of the policy about your own calls."""
+    """Explain one recent decision of the policy about your own calls.
+
+    Older ones are in the journal: firebreak journal show DECISION_ID
+    """
     with reporting(as_json), Client.local() as client:
         decision = client.explain(decision_id)
     if as_json:
