@@ -32,10 +32,14 @@ _LONGEST = 64
 
 
 class Names:
-    """Under which names values are masked: those that usually hold secrets, and `more`. Case and separators do not matter."""
+    """Under which names values are masked: those that usually hold secrets, and `more`. Case and separators do not matter.
+
+    `usual`: there are no more.
+    """
 
     def __init__(self, more: Iterable[str] = ()) -> None:
         self._more = frozenset(map(_plain, more))
+        self.usual = not self._more
 
     def hide(self, name: str, value: object) -> bool:
         """Whether `value` must not be seen under `name`. Nothing is hidden by hiding null, an empty text or a flag."""

@@ -15,6 +15,7 @@ from gateway.adapters.journal.heads import Heads
 from gateway.adapters.journal.upkeep.retain import retain
 from gateway.adapters.journal.writing.entries import Drafter
 from gateway.adapters.journal.writing.intake import Queued
+from gateway.adapters.journal.writing.salts import Salts
 from gateway.adapters.journal.writing.session import Means
 from gateway.adapters.journal.writing.writer import JournalWriter
 from gateway.call import Call
@@ -76,7 +77,7 @@ def make_journal(
         return Means(
             open_store=lambda: open_store(settings, root, durable=durable),
             open_heads=lambda: Heads(root / settings.heads),
-            make_drafter=lambda salt: Drafter(settings.inline, salt, os.urandom),
+            make_drafter=lambda salt: Drafter(settings.inline, salt, Salts(os.urandom)),
             retain=lambda author, store, now: retain(author, store, settings.retention, now),
             facts={"gateway": version, "host": socket.gethostname(), "pid": os.getpid(), "journal": settings.mode},
             wall=wall,

@@ -7,6 +7,7 @@ as a turn says.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ _ROWS, _BYTES = 500, 4 * 1024**2
 
 _SOON, _LATE = 0.1, 5.0
 """Seconds before the first and between later attempts at what failed."""
+
+_TURN = 16
+"""Drafts after which the event loop gets its turn: less than half a millisecond of them."""
 
 _CHORES = 60.0
 """Seconds between two looks at other writers' chains and at what is old enough to go."""
@@ -122,7 +126,9 @@ class Scribe:
         drafted: list[Drafted] = []
         if batch.loss is not None:
             drafted.append((self._told(batch.loss), ()))
-        for item in items:
+        for number, item in enumerate(items):
+            if number % _TURN == 0:
+                time.sleep(0)  # gives the interpreter to the event loop, which would else wait for the whole batch
             made = self._drafted(item, drafter)
             batch.kept.append(made is not None)
             drafted.append(made or (self._lost(item), ()))

@@ -27,7 +27,7 @@ from gateway.time_limit import within
 
 _log = logging.getLogger("firebreak.journal")
 
-_GATHER = 0.05
+_GATHER = 0.2
 """Seconds for which best-effort lets entries come together: waking the thread costs more than a row does."""
 
 _QUIET = 10.0
