@@ -33,6 +33,9 @@ _GATHER = 0.2
 _QUIET = 10.0
 """Seconds before the log says again that calls go unrecorded; the journal itself counts each."""
 
+_PLENTY = 500
+"""Entries that are worth a transaction at once."""
+
 _DEFAULT = Recorded()
 
 
@@ -153,11 +156,13 @@ class JournalWriter:
             wait = self._scribe.turn()
             if self.health.failing:
                 self._closing.wait(wait)
-            elif wait:
+                continue
+            if wait:
                 self._wake.wait(wait)
                 self._wake.clear()
-                if not self.required:
-                    self._closing.wait(_GATHER)
+            # After a turn that left something too: what came in while it was written is a few rows.
+            if not self.required and len(self.intake) < _PLENTY:
+                self._closing.wait(_GATHER)
         while self._scribe.left and (left := self._deadline - time.monotonic()) > 0:
             wait = self._scribe.turn()
             if self.health.failing:
