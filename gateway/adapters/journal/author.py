@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -10,7 +11,11 @@ from gateway.adapters.journal.heads import Heads
 from gateway.adapters.journal.rows import CLEARED, CLOCK, JOINED, PRUNED, STARTED, STOPPED, Chain, Draft, Head, Row
 from gateway.adapters.journal.store import Batch, Blob, Span, Store
 
+_log = logging.getLogger("firebreak.journal")
+
 _R = TypeVar("_R")
+
+_NO_HEADS: Mapping[str, Head] = {}
 
 Drafted = tuple[Draft, Sequence[tuple[bytes, bytes]]]
 """A draft and its large contents, each with the SHA-256 that it is kept under."""
@@ -126,14 +131,27 @@ class Author:
             self._note(self._heads)
         return result
 
-    def _note(self, notes: Heads, forget: Iterable[str] = ()) -> None:
+    def _note(self, notes: Heads, forget: Mapping[str, Head] = _NO_HEADS) -> None:
         try:
             notes.note(self.writer, self._chain.head)
-            for writer in forget:
-                notes.forget(writer)
+            for writer, head in forget.items():
+                self._forget(notes, writer, head)
             self.unnoted = ""
         except OSError as error:
             self.unnoted = f"the end of the chain could not be noted: {error.strerror}"
+
+    def _forget(self, notes: Heads, writer: str, head: Head) -> None:
+        try:
+            noted = notes.forget(writer, head)
+            if noted is None:
+                return
+            # A writer that lives has gone on meanwhile; one whose chain was cut short has not.
+            row = self._store.row(writer, noted.seq)
+            if row is not None and row.hash == noted.hash:
+                return
+        except ValueError:
+            pass
+        _log.error("the chain %s does not end where its note says: run `firebreak journal verify`", writer)
 
     def _in_time(self, draft: Draft) -> Iterable[Draft]:
         """`draft`, behind the row that tells of a clock that went back."""

@@ -28,9 +28,17 @@ class Heads:
         """Remembers `head`. Raises OSError. The system's cache is enough: it outlives the process."""
         os.pwrite(self._file(writer), f"{head.seq} {head.hash.hex()}".ljust(_WIDTH - 1).encode() + b"\n", 0)
 
-    def forget(self, writer: str) -> None:
-        """Another chain names this one's head now, and is noted itself. Raises OSError."""
-        (self._folder / writer).unlink(missing_ok=True)
+    def forget(self, writer: str, head: Head) -> Head | None:
+        """Another chain names this one's `head` now, and is noted itself. Raises OSError, or ValueError for what is no note.
+
+        The noted end where that is another one: the note stays, because nothing else may know of it.
+        """
+        file = self._folder / writer
+        noted = _read(file)
+        if noted is not None and (noted.seq > head.seq or (noted.seq == head.seq and noted.hash != head.hash)):
+            return noted
+        file.unlink(missing_ok=True)
+        return None
 
     def _file(self, writer: str) -> int:
         """The open note; a new one when another writer joined this chain and forgot it while it grew on."""
@@ -53,16 +61,18 @@ class Heads:
 
 def read_heads(folder: Path) -> dict[str, Head]:
     """Every noted head by writer; none where there is no folder. Raises ValueError naming a note that cannot be read."""
-    found = {}
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        try:
-            words = file.read_text(errors="replace").split()
-        except FileNotFoundError:
-            continue  # meanwhile another chain names this one's end
-        if not words:
-            continue  # its writer was killed between making the note and writing it
-        try:
-            found[file.name] = Head(int(words[0]), bytes.fromhex(words[1]))
-        except (IndexError, ValueError):
-            raise ValueError(f"{file} is not the note of a chain's end") from None
-    return found
+    files = sorted(folder.iterdir()) if folder.is_dir() else ()
+    return {file.name: head for file in files if (head := _read(file)) is not None}
+
+
+def _read(file: Path) -> Head | None:
+    """None for one that is gone, because another chain names this one's end, or empty, because its writer was killed before
+    the first word."""
+    try:
+        words = file.read_text(errors="replace").split()
+    except FileNotFoundError:
+        return None
+    try:
+        return Head(int(words[0]), bytes.fromhex(words[1])) if words else None
+    except (IndexError, ValueError):
+        raise ValueError(f"{file} is not the note of a chain's end") from None

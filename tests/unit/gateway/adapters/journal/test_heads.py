@@ -27,12 +27,29 @@ def test_the_last_note_counts(tmp_path: Path) -> None:
 def test_a_chain_that_was_forgotten_and_grows_on_is_noted_anew(tmp_path: Path) -> None:
     heads = Heads(tmp_path)
     heads.note("w", ONE)
-    heads.forget("w")
-    heads.forget("w")
+    assert heads.forget("w", ONE) is None
+    assert heads.forget("w", ONE) is None
     assert read_heads(tmp_path) == {}
     heads.note("w", TWO)
     heads.close()
     assert read_heads(tmp_path) == {"w": TWO}
+
+
+@pytest.mark.parametrize("named", [Head(8, b"0" * 32), Head(9, b"0" * 32)])
+def test_a_note_that_knows_more_than_is_named_stays(tmp_path: Path, named: Head) -> None:
+    heads = Heads(tmp_path)
+    heads.note("w", ONE)
+    assert heads.forget("w", named) == ONE
+    heads.close()
+    assert read_heads(tmp_path) == {"w": ONE}
+
+
+def test_a_note_that_is_behind_what_is_named_goes(tmp_path: Path) -> None:
+    heads = Heads(tmp_path)
+    heads.note("w", ONE)
+    assert heads.forget("w", TWO) is None
+    heads.close()
+    assert read_heads(tmp_path) == {}
 
 
 def test_a_folder_that_was_removed_is_made_anew(tmp_path: Path) -> None:
