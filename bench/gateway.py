@@ -94,8 +94,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.gateway", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=400, help="calls in a round")
+    parser.add_argument(
+        "--journal", choices=("none", "best-effort", "required"), default="best-effort", help="its mode"
+    )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="fb-") as folder, running(Path(folder), free_port()) as setting:
+    with (
+        tempfile.TemporaryDirectory(prefix="fb-") as folder,
+        running(Path(folder), free_port(), options.journal) as setting,
+    ):
         for at_once in (1, 16):
             title = f"{at_once} at once, {options.rounds} rounds of {options.calls} calls each, medians"
             report(title, *asyncio.run(compare(setting, options.rounds, options.calls, at_once)))

@@ -35,9 +35,9 @@ class Setting:
 
 
 @contextmanager
-def running(folder: Path, admin: int) -> Iterator[Setting]:
+def running(folder: Path, admin: int, journal: str = "best-effort") -> Iterator[Setting]:
     """All processes, ready; `folder` must have a short path. The gateway has the shipped policies and logs to a file."""
-    _configure(folder, admin)
+    _configure(folder, admin, journal)
     identity = LocalIdentity(folder)
     identity.ensure()
     token = identity.issue_user("developer").read_text().strip()
@@ -56,7 +56,7 @@ def running(folder: Path, admin: int) -> Iterator[Setting]:
             process.wait(30)
 
 
-def _configure(folder: Path, admin: int) -> None:
+def _configure(folder: Path, admin: int, journal: str) -> None:
     service = folder / "services/calculator"
     service.mkdir(parents=True)
     tool: dict[str, Any] = {
@@ -77,6 +77,7 @@ def _configure(folder: Path, admin: int) -> None:
                 "admin": f"127.0.0.1:{admin}",
                 "identity": {"session_keys": "identity/session-keys", "issuers": [issuer]},
                 "policy": {"path": str(ROOT / "policies")},
+                "journal": {"mode": journal},
                 "admission": {"principal_rate": _ENOUGH},
                 "services": [
                     {"path": "services/calculator", "address": "unix:backend.sock", "identity": "service:calculator"}
