@@ -47,16 +47,24 @@ def fail(message: str, code: Exit) -> NoReturn:
 def reporting(as_json: bool) -> Iterator[None]:
     """Turns what goes wrong in a call into words (or one JSON object) and an exit code."""
     try:
-        yield
+        with stopping():
+            yield
     except CallFailed as failure:
         report(failure, as_json)
         raise SystemExit(int(exit_code(failure))) from None
+    except OSError as error:
+        fail(str(error), Exit.UNREACHABLE)
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Ends the program quietly when its reader or its user has had enough."""
+    try:
+        yield
     except BrokenPipeError:
         # Whoever read the output has seen enough, as `head` does; the interpreter must not complain at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
-    except OSError as error:
-        fail(str(error), Exit.UNREACHABLE)
     except KeyboardInterrupt:
         err.print("cancelled")
         raise SystemExit(130) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import Exit, err, fail
+from cli.output import Exit, err, fail, stopping
 
 if TYPE_CHECKING:
     from gateway.adapters.journal.author import Author
@@ -124,17 +123,11 @@ def telling() -> Iterator[None]:
     from gateway.adapters.journal.store import StoreError
 
     try:
-        yield
+        with stopping():
+            yield
     except NotFoundError as error:
         fail(str(error), Exit.FAILED)
     except StoreError as error:
         fail(f"the journal cannot be used: {error}", Exit.UNREACHABLE if error.passing else Exit.FAILED)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough, as `head` does; the interpreter must not complain at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
     except OSError as error:
         fail(str(error), Exit.FAILED)
-    except KeyboardInterrupt:
-        err.print("cancelled")
-        raise SystemExit(130) from None
