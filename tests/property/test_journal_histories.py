@@ -31,8 +31,12 @@ class Notes:
     def note(self, writer: str, head: Head) -> None:
         self.heads[writer] = head
 
-    def forget(self, writer: str) -> None:
+    def forget(self, writer: str, head: Head) -> Head | None:
+        noted = self.heads.get(writer)
+        if noted is not None and (noted.seq > head.seq or (noted.seq == head.seq and noted != head)):
+            return noted
         self.heads.pop(writer, None)
+        return None
 
 
 class Journal(RuleBasedStateMachine):
