@@ -59,7 +59,7 @@ def _age(author: Author, view: View, part: str, seconds: float, now: int) -> boo
     """Clears `part` of rows older than `seconds`, unless that was done a short while ago; whether anything was written."""
     until = now - _micros(seconds)
     progress = view.progress(part, until)
-    if progress.until > until - _micros(min(seconds / 100, _PASS)):
+    if progress.until > until - _micros(min(seconds / 100, _PASS)) and not view.late(progress):
         return False
     return _clear(author, view, part, progress, until, {"why": "age", "until": until})
 

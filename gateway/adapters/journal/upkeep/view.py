@@ -78,6 +78,13 @@ class View:
                 progress.until = max(facts.get("until", 0), progress.until)
         return Progress({writer: progress.done[writer] for writer in self.heads}, progress.until)
 
+    def late(self, progress: Progress) -> bool:
+        """Whether rows came after the last whole pass that are older than it was for: their writer's clock is behind."""
+        following = (
+            self.store.row(writer, seq + 1) for writer, seq in progress.done.items() if seq < self.heads[writer].seq
+        )
+        return any(row is not None and at_of(row) < progress.until for row in following)
+
     def instant(self, starts: Mapping[str, int]) -> int:
         """An instant behind the oldest rows after `starts`: half a step's rows of the chain whose next row is the oldest."""
         first = {writer: found[0] for writer, start in starts.items() if (found := self.rows(writer, start, CLOSED, 1))}

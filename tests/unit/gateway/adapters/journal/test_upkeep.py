@@ -228,3 +228,20 @@ def test_a_row_that_cannot_be_read_is_an_error_with_advice() -> None:
     with pytest.raises(StoreError, match="journal verify") as raised:
         retain(author, store, kept("1h"), wall.now)
     assert not raised.value.passing
+
+
+def test_a_row_of_a_writer_whose_clock_is_behind_goes_with_the_next_pass(store: Store) -> None:
+    """Though a pass that was for younger rows, before that row came, was a moment ago."""
+    wall, behind = Wall(), Wall()
+    author = started(store, "a", wall)
+    late = started(store, "late", behind)
+    calls(author, wall, 10, every=HOUR)
+    applied(author, store, kept("4h", "99h", "99h"), wall.now)
+    behind.now += HOUR
+    late.add([drafted(behind.now)])
+    assert applied(author, store, kept("4h", "99h", "99h"), wall.now) == 1
+    row = store.row("late", 2)
+    assert row is not None
+    assert row.content is None
+    assert not retain(author, store, kept("4h", "99h", "99h"), wall.now)
+    assert kinds(store) == set()
