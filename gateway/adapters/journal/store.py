@@ -112,10 +112,6 @@ class Store(Protocol):
 
     def blob(self, sha256: bytes) -> bytes | None: ...
 
-    def blobs(self) -> Iterator[tuple[bytes, bytes]]:
-        """Every blob: its name and its bytes, for verification."""
-        ...
-
     def last_before(self, writer: str, at: int) -> int:
         """The number of the writer's last row drafted before `at`; 0 when there is none. Times do not fall in a chain."""
         ...

@@ -86,12 +86,6 @@ class SqliteStore:
         found = self._file.read("SELECT body FROM blobs WHERE sha256 = ?", (sha256,))
         return found[0][0] if found else None
 
-    def blobs(self) -> Iterator[tuple[bytes, bytes]]:
-        text, last = "SELECT sha256, body FROM blobs WHERE sha256 > ? ORDER BY sha256 LIMIT 1", b""
-        while found := self._file.read(text, (last,)):
-            yield found[0]
-            last = found[0][0]
-
     def last_before(self, writer: str, at: int) -> int:
         newest = self._file.read("SELECT max(seq) FROM rows WHERE writer = ?", (writer,))[0][0] or 0
         return queries.last_before(

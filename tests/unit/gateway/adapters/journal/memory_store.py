@@ -63,9 +63,6 @@ class MemoryStore:
     def blob(self, sha256: bytes) -> bytes | None:
         return self.bodies.get(sha256)
 
-    def blobs(self) -> Iterator[tuple[bytes, bytes]]:
-        return iter(sorted(self.bodies.items()))
-
     def last_before(self, writer: str, at: int) -> int:
         rows = (row for row in self.rows.values() if row.writer == writer)
         return max((row.seq for row in rows if read_header(row.header).at < at), default=0)
