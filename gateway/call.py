@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.core.deadline import Deadline
 from gateway.errors import Code
@@ -79,6 +79,18 @@ class View:
     idempotency_key: str = ""
 
 
+class Exchange(Protocol):
+    """The two directions of a routed call that its messages alone do not show."""
+
+    async def receive(self) -> bytes | None:
+        """The caller's next request message, None after the last. Waits for the caller, and so holds the caller back."""
+        ...
+
+    async def header(self, metadata: Metadata) -> None:
+        """Hands the target's initial metadata to the caller: at most once, before the first message."""
+        ...
+
+
 @dataclass(slots=True)
 class Attempt:
     """One try to reach the target: `seconds` it took and the status `code` and `reason` that it ended with."""
@@ -96,7 +108,8 @@ class Facts:
     until that stage passed the call on. `open_ended`: the caller set no deadline. `resolved` is the service that `target`
     names and `described` what it had said of itself by then. `document` is what policy was asked and `judged` what it
     decided. `answers` are the response messages as far as the journal keeps them, `answers_cut` says that some were left out
-    for want of memory. `complete`: the message that passes now, or passed, is the answer's last.
+    for want of memory. `complete`: the message that passes now, or passed, is the answer's last. `requests` counts the messages
+    of a streamed request, of which `request_bytes` are the sum. `headed`: the target's initial metadata went to the caller.
     """
 
     started: float
@@ -125,14 +138,17 @@ class Facts:
     answers: list[bytes] = field(default_factory=list)
     answers_cut: bool = False
     complete: bool = False
+    requests: int = 1
+    headed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call on its way through the chain. Stages pass it on `narrowed`.
 
-    `request` is the one request message, as its caller's bytes. From Authenticate on `principal` and
-    `session` are set, from Validate on `view` and `target`, from Authorize on `permit`.
+    `request` is the one request message, as its caller's bytes; empty where the method streams its requests. From Authenticate
+    on `principal` and `session` are set, from Validate on `view` and `target`, from Authorize on `permit`. `exchange` is set
+    for calls of routed services only.
     """
 
     id: str
@@ -148,6 +164,7 @@ class Call:
     view: View | None = None
     target: Target | None = None
     permit: Permit | None = None
+    exchange: Exchange | None = None
 
     def narrowed(
         self,
@@ -177,6 +194,7 @@ class Call:
             view or self.view,
             target or self.target,
             permit or self.permit,
+            self.exchange,
         )
 
     def header(self, key: str) -> str | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.routes import Kind
 
@@ -68,12 +68,24 @@ class Rate(Config):
     burst: int = Field(ge=1)
 
 
+class Tokens(Config):
+    """Bounds of a model's tokens, in the model's own count.
+
+    The service refuses a longer `prompt` and lets no answer grow beyond `answer`. `per_minute` is what each one for whom calls
+    are made may use in prompts and answers together; the gateway refuses calls from then on until enough time has passed.
+    """
+
+    prompt: int | None = Field(default=None, ge=1)
+    answer: int | None = Field(default=None, ge=1)
+    per_minute: int | None = Field(default=None, ge=1)
+
+
 class Limits(Config):
     """Bounds of one target's calls.
 
     `deadline` applies where the caller sets none, `max_deadline` always. `first_event` bounds the wait for the first
     response message, `idle` the wait between messages of a stream. `concurrency` is the number of calls at once; up to
-    `queue` more wait for a place until their deadline.
+    `queue` more wait for a place until their deadline. `tokens` is for models only.
     """
 
     deadline: Duration = 30.0
@@ -85,6 +97,7 @@ class Limits(Config):
     rate: Rate = Rate(per_second=200.0, burst=200)
     request_bytes: Size = 256 * 1024
     response_bytes: Size = 4 * 1024**2
+    tokens: Tokens = Tokens()
 
     @model_validator(mode="after")
     def _default_within_maximum(self) -> Self:
@@ -131,10 +144,15 @@ class Retry(Config):
 
 
 class Uses(Config):
-    """The services that an agent gets as its tools and its model."""
+    """The services that an agent gets as its tools and its model.
+
+    `model` is one name, or several in the order in which they are tried: the next one where the one before cannot answer.
+    """
 
     tools: tuple[Name, ...] = Field(default=(), strict=False)
-    model: Name | None = None
+    model: Annotated[tuple[Name, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)] = Field(
+        default=(), strict=False
+    )
 
 
 class Runtime(Config):
@@ -209,6 +227,8 @@ class ServiceConfig(Config):
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> Self:
+        if self.kind is Kind.SERVICE:
+            raise ValueError("kind: service is for routes in the gateway's file, which need no service.yaml")
         if self.kind is Kind.TOOL and self.effect is None:
             raise ValueError("a tool declares its effect: READ, IDEMPOTENT or MUTATING")
         if self.kind is not Kind.TOOL and self.effect is not None:
@@ -372,11 +392,82 @@ class Journal(Config):
 
 
 class ServiceEntry(Config):
-    """A service behind the gateway: folder of its service.yaml, address it serves on, and the principal that it is."""
+    """A service behind the gateway: folder of its service.yaml, address it serves on, and the principal that it is.
+
+    A service that has the folder's name, a socket in .firebreak/run and "service:" before its name needs its `path` only.
+    """
 
     path: str
     address: str
     identity: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(path := value.get("path"), str):
+            return value
+        name = path.rstrip("/").rpartition("/")[2]
+        return {"address": f"unix:.firebreak/run/{name}.sock", "identity": f"service:{name}", **value}
+
+
+_METHOD = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*/(?:[A-Za-z_]\w*|\*)", re.ASCII)
+_OWN = ("firebreak.", "grpc.health.", "grpc.reflection.")
+
+
+def _routable(method: str) -> str:
+    if not _METHOD.fullmatch(method):
+        raise ValueError('a method is written "package.Service/Method", or "package.Service/*" for all of a service')
+    if method.startswith(_OWN):
+        raise ValueError("the gateway serves this itself")
+    return method
+
+
+class RouteConfig(Config):
+    """Any other gRPC service behind the gateway, reached by the full names of its `methods`.
+
+    `descriptors` is a file with a serialized FileDescriptorSet: with it policy sees the arguments of calls with one request
+    message, and calls that change nothing may be retried. `health` "grpc" asks grpc.health.v1; with "none" the service counts
+    as ready. What its calls do to the world is `effect`, for all methods of the entry.
+    """
+
+    name: Name
+    address: str
+    methods: tuple[Annotated[str, AfterValidator(_routable)], ...] = Field(strict=False, min_length=1)
+    descriptors: str | None = None
+    health: Literal["none", "grpc"] = "none"
+    effect: Annotated[Effect, BeforeValidator(lambda v: Effect(v) if isinstance(v, str) else v)] = Effect.MUTATING
+    limits: Limits = Limits()
+    breaker: Breaker = Breaker()
+    retry: Retry = Retry()
+    journal: Recorded = Recorded(requests=Recording.HASHED, answers=Recording.HASHED)
+
+    @model_validator(mode="after")
+    def _nothing_to_mask_by(self) -> Self:
+        if Recording.MASKED in (self.journal.requests, self.journal.answers):
+            raise ValueError("messages of a routed service are bytes that nothing can be masked in: full, hashed or none")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.SERVICE
+
+    @property
+    def version(self) -> str:
+        """Unknown: the service does not describe itself."""
+        return ""
+
+    @property
+    def uses(self) -> Uses:
+        """Nothing: a routed service gets no session to make calls with."""
+        return Uses()
+
+    @property
+    def declared_effect(self) -> Effect:
+        return self.effect
+
+
+TargetConfig = ServiceConfig | RouteConfig
+"""What the chain reads of a target."""
 
 
 class GatewayConfig(Config):
@@ -390,4 +481,11 @@ class GatewayConfig(Config):
     telemetry: Telemetry = Telemetry()
     journal: Journal = Journal()
     drain: Duration = 15.0
-    services: tuple[ServiceEntry, ...] = Field(strict=False, min_length=1)
+    services: tuple[ServiceEntry, ...] = Field(default=(), strict=False)
+    routes: tuple[RouteConfig, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _something_to_call(self) -> Self:
+        if not self.services and not self.routes:
+            raise ValueError("there is nothing to call: name services, or routes, or both")
+        return self

@@ -14,6 +14,8 @@ class Kind(StrEnum):
     MODEL = "model"
     RETRIEVER = "retriever"
     EMBEDDING = "embedding"
+    SERVICE = "service"
+    """Any other gRPC service: its methods are carried through as they are."""
 
 
 class Action(StrEnum):
@@ -28,13 +30,18 @@ class Action(StrEnum):
 class Method:
     """One gRPC method: `name` is the full one, e.g. "/firebreak.v1.ToolService/Call".
 
-    `kind` is the kind of target that it goes to, None for what the gateway answers itself.
+    `kind` is the kind of target that it goes to, None for what the gateway answers itself. The methods of Firebreak's own
+    contract name their target in the request; one of a routed service has it here, as `target`. `label` stands for the name
+    where only few names may be: a method that nobody has described could be called anything.
     """
 
     name: str
     kind: Kind | None
     action: Action
     streams_response: bool = False
+    streams_request: bool = False
+    target: str = ""
+    label: str = ""
 
 
 def _service(kind: Kind, service: str, unary: tuple[str, ...], streaming: tuple[str, ...]) -> list[Method]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from gateway.config import ServiceConfig
-from gateway.routes import Kind
+from gateway.config import TargetConfig
+from gateway.routes import Kind, Method
 
 
 class State(StrEnum):
@@ -38,19 +38,41 @@ class Description:
     schema_sha256: str = ""
 
 
-@dataclass(slots=True)
+class Routed(Protocol):
+    """What is known of the methods of a routed service."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its methods as they are configured: "package.Service/Method" or "package.Service/*"."""
+        ...
+
+    def method(self, name: str) -> Method | None:
+        """The method of the full name, with its leading slash; None where it is not routed here."""
+        ...
+
+    def arguments(self, method: Method, request: bytes) -> dict[str, Any] | None:
+        """The request as JSON, None where nothing describes it.
+
+        Raises ValueError, whose text is for the caller, for what is no such message or has fields that are not described.
+        """
+        ...
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Target:
     """One configured service. Configuration is frozen; `state`, `reason` and `description` follow the service.
 
-    `reason` says why a service is not ready, in words for the platform engineer.
+    `reason` says why a service is not ready, in words for the platform engineer. `routed` is set for routed services only.
+    A service that is configured anew is another target: what stages keep of a target they keep by the object.
     """
 
-    config: ServiceConfig
+    config: TargetConfig
     address: str
     identity: str
     state: State = State.STARTING
     reason: str = ""
     description: Description | None = field(default=None)
+    routed: Routed | None = None
 
     @property
     def name(self) -> str:
@@ -68,4 +90,8 @@ class Targets(Protocol):
 
     def all(self) -> tuple[Target, ...]:
         """Every target, sorted by name."""
+        ...
+
+    def method(self, name: str) -> Method | None:
+        """The method of a routed service by its full name, with its leading slash."""
         ...

@@ -103,10 +103,11 @@ def _uses(services: Sequence[Service]) -> Iterator[Problem]:
     complete = all(service.config for service in services)
     for service in services:
         for key, name, kind in _used(service.config):
+            where = key if key in service.document.lines else key[:-1]  # one model is written without a list
             if name in kinds and kinds[name] is not kind:
-                yield service.document.problem(key, f"{name} is a {kinds[name].value}, not a {kind.value}")
+                yield service.document.problem(where, f"{name} is a {kinds[name].value}, not a {kind.value}")
             elif name not in kinds and complete:
-                yield service.document.problem(key, f"there is no service {name} in the gateway's file")
+                yield service.document.problem(where, f"there is no service {name} in the gateway's file")
 
 
 def _used(config: ServiceConfig | None) -> Iterator[tuple[Key, str, Kind]]:
@@ -114,5 +115,5 @@ def _used(config: ServiceConfig | None) -> Iterator[tuple[Key, str, Kind]]:
         return
     for index, name in enumerate(config.uses.tools):
         yield ("uses", "tools", index), name, Kind.TOOL
-    if config.uses.model is not None:
-        yield ("uses", "model"), config.uses.model, Kind.MODEL
+    for index, name in enumerate(config.uses.model):
+        yield ("uses", "model", index), name, Kind.MODEL

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.adapters.registry.follower import Follower
+from gateway.routes import Method
 from gateway.targets import Target
 
 
@@ -17,6 +18,7 @@ class Registry:
         """`channel_of` gives the channel on which calls reach a target too; `retry` is in seconds."""
         self._targets = {target.name: target for target in sorted(targets, key=lambda t: t.name)}
         self._all = tuple(self._targets.values())
+        self._routed = tuple(target for target in self._all if target.routed is not None)
         self._channel_of = channel_of
         self._retry = retry
 
@@ -25,6 +27,13 @@ class Registry:
 
     def all(self) -> tuple[Target, ...]:
         return self._all
+
+    def method(self, name: str) -> Method | None:
+        for target in self._routed:
+            assert target.routed is not None
+            if (method := target.routed.method(name)) is not None:
+                return method
+        return None
 
     async def run(self) -> None:
         """Follows every service until cancelled."""

@@ -123,6 +123,10 @@ class FakeTargets:
     def all(self) -> tuple[Target, ...]:
         return tuple(self.targets[name] for name in sorted(self.targets))
 
+    def method(self, name: str) -> Method | None:
+        routed = (target.routed for target in self.all() if target.routed is not None)
+        return next((method for each in routed if (method := each.method(name))), None)
+
 
 def targets(*known: Target) -> FakeTargets:
     return FakeTargets({each.name: each for each in known or (target(),)})

@@ -86,5 +86,5 @@ def test_narrowed_equals_replace_and_leaves_no_field_out() -> None:
     assert (changed.principal, changed.session, changed.deadline) == (PRINCIPAL, SESSION, deadline)
     assert {field.name for field in fields(Call)} == {
         *("id", "method", "metadata", "request", "deadline", "listener", "peer", "facts"),
-        *("principal", "session", "view", "target", "permit"),
+        *("principal", "session", "view", "target", "permit", "exchange"),
     }

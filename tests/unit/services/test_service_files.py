@@ -51,7 +51,7 @@ def test_kinds_and_effects() -> None:
 def test_what_an_agent_uses_is_there_and_of_the_right_kind(name: str) -> None:
     uses = load(ROOT / "services" / name).uses
     assert [load(ROOT / "services" / tool).kind for tool in uses.tools] == [Kind.TOOL] * 3
-    assert load(ROOT / "services" / str(uses.model)).kind is Kind.MODEL
+    assert [load(ROOT / "services" / model).kind for model in uses.model] == [Kind.MODEL]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
