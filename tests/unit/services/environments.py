@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-SERVICES = ("assistant", "assistant-classic", "calculator", "handbook", "python", "router")
+SERVICES = ("assistant", "assistant-classic", "calculator", "handbook", "python", "router", "sql", "web-fetch")
+EXTRAS = ("provider", "smollm")
+"""Shipped, but part of no installation until somebody wants them."""
 
 
 def run_in(service: str, script: Path, *arguments: str) -> Any:

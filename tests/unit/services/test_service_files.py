@@ -11,9 +11,9 @@ import yaml
 
 from gateway.config import Effect, ServiceConfig
 from gateway.routes import Kind
-from tests.unit.services.environments import ROOT, SERVICES, run_in
+from tests.unit.services.environments import EXTRAS, ROOT, SERVICES, run_in
 
-FOLDERS = [ROOT / "services" / name for name in SERVICES]
+FOLDERS = [ROOT / "services" / name for name in (*SERVICES, *EXTRAS)]
 
 
 def load(folder: Path) -> ServiceConfig:
@@ -26,7 +26,7 @@ def locked(folder: Path) -> dict[str, str]:
 
 
 def test_these_are_all_services() -> None:
-    assert {file.parent.name for file in (ROOT / "services").glob("*/service.yaml")} >= set(SERVICES)
+    assert {file.parent.name for file in (ROOT / "services").glob("*/service.yaml")} >= {*SERVICES, *EXTRAS}
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -42,8 +42,12 @@ def test_kinds_and_effects() -> None:
         "assistant-classic": (Kind.AGENT, Effect.MUTATING),
         "calculator": (Kind.TOOL, Effect.READ),
         "handbook": (Kind.TOOL, Effect.READ),
+        "provider": (Kind.MODEL, Effect.READ),
         "python": (Kind.TOOL, Effect.MUTATING),
         "router": (Kind.MODEL, Effect.READ),
+        "smollm": (Kind.MODEL, Effect.READ),
+        "sql": (Kind.TOOL, Effect.READ),
+        "web-fetch": (Kind.TOOL, Effect.READ),
     }
 
 
