@@ -28,6 +28,9 @@ check: setup tools ## Lint, types, layers, contract and policies
 	@.firebreak/tools/bin/opa check --strict --schema policies/schemas policies/firebreak
 	@.firebreak/tools/bin/opa fmt --fail --list policies/firebreak
 
+standard: setup ## LangChain's standard suites on local objects and their proxies, as a table
+	@.venv/bin/python -m tests.standard
+
 bench: setup ## Measure what the gateway costs beside a bare proxy, and how fast the journal is
 	@.venv/bin/python -m bench.gateway
 	@.venv/bin/python -m bench.journal
@@ -38,4 +41,4 @@ lock: ## Compile every lock again after a requirement changed
 clean: ## Remove environments, generated code and state, the journal too
 	rm -rf .venv .firebreak proto/firebreak/v1/*_pb2* .hypothesis .mypy_cache .ruff_cache
 
-.PHONY: help run setup tools test check bench lock clean
+.PHONY: help run setup tools test check standard bench lock clean

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from firebreak_runtime.cause import full_text
 from firebreak_runtime.generation import Surroundings
@@ -21,7 +23,10 @@ from firebreak_runtime.zygote_process import LoadFailed
 
 ZYGOTE = (sys.executable, "-I", "-m", "firebreak_runtime.zygote")
 GRACE = 10.0
-"""Seconds that calls get to finish when the host is asked to end."""
+"""Seconds that calls get to finish when the host is asked to end, unless it is told otherwise."""
+LULL = 0.5
+"""Seconds without a call after which a host that got SIGTERM takes it that nobody sends any more: calls may be on their way
+from a gateway that has only just turned to another instance. SIGINT says that there is nobody left to send."""
 
 
 def main(arguments: Sequence[str], zygote: Sequence[str] = ZYGOTE) -> int:
@@ -34,7 +39,7 @@ def main(arguments: Sequence[str], zygote: Sequence[str] = ZYGOTE) -> int:
         return 2
     around = Surroundings(service, options.gateway, options.token_file, zygote)
     log = Log(service.name, time.time)
-    return asyncio.run(_check(around, log) if options.check else _serve(around, log, options.listen))
+    return asyncio.run(_check(around, log) if options.check else _serve(around, log, options))
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -46,8 +51,18 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--token-file", type=Path, required=True, help="file that holds the service's token, for agents"
     )
+    parser.add_argument(
+        "--grace", type=_seconds, default=GRACE, help="seconds that calls get to finish when the host is asked to end"
+    )
     parser.add_argument("--check", action="store_true", help="only load the service and say whether it can be")
     return parser.parse_args(arguments)
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (seconds := float(text)) < float("inf"):
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
 
 
 async def _check(around: Surroundings, log: Log) -> int:
@@ -60,7 +75,7 @@ async def _check(around: Surroundings, log: Log) -> int:
     return 0
 
 
-async def _serve(around: Surroundings, log: Log, listen: str) -> int:
+async def _serve(around: Surroundings, log: Log, options: argparse.Namespace) -> int:
     server = Server(around.service, log)
     host = Host(around, log, server.set_ready)
     asked = _ends()
@@ -68,10 +83,12 @@ async def _serve(around: Surroundings, log: Log, listen: str) -> int:
     running = asyncio.ensure_future(host.run())
     try:
         await asyncio.sleep(0)
-        await server.start(host, listen)
-        log.info("listening", address=listen, runtime=version("firebreak-runtime"))
-        await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
-        await server.stop(GRACE)
+        await server.start(host, options.listen)
+        log.info("listening", address=options.listen, runtime=version("firebreak-runtime"))
+        ending: set[asyncio.Future[Any]] = {running, asked}
+        await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
+        awaited = asked.done() and asked.result() == signal.SIGTERM
+        await server.stop(options.grace, LULL if awaited else 0.0)
     except OSError as error:
         print(f"{around.service.name}: {error}", file=sys.stderr)
         return 1
@@ -84,15 +101,15 @@ async def _serve(around: Surroundings, log: Log, listen: str) -> int:
     return 1
 
 
-def _ends() -> asyncio.Future[None]:
-    """Done at the first SIGTERM or SIGINT. A second one ends the process as it is: what it started ends with it."""
+def _ends() -> asyncio.Future[int]:
+    """The first SIGTERM or SIGINT. A second one ends the process as it is: what it started ends with it."""
     loop = asyncio.get_running_loop()
-    asked: asyncio.Future[None] = loop.create_future()
+    asked: asyncio.Future[int] = loop.create_future()
 
     def ask(number: int) -> None:
         signal.signal(number, signal.SIG_DFL)
         if not asked.done():
-            asked.set_result(None)
+            asked.set_result(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from firebreak_runtime.dispatch import Incoming
 from firebreak_runtime.errors import ServedError
 from firebreak_runtime.frames import MAX_MESSAGE
 from firebreak_runtime.host import Host
+from firebreak_runtime.in_flight import InFlight
 from firebreak_runtime.log import Log
 from firebreak_runtime.methods import KINDS, Method
 from firebreak_runtime.service_file import ServiceFile
@@ -43,6 +45,7 @@ class Server:
         self._kind = KINDS[service.kind]
         self._server: Any = None
         self._health = health.aio.HealthServicer()
+        self._in_flight = InFlight()
         self._tasks: set[asyncio.Future[None]] = set()
 
     async def start(self, host: Host, address: str) -> None:
@@ -65,10 +68,19 @@ class Server:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def stop(self, grace: float) -> None:
-        """Takes no new calls; those that run get `grace` seconds."""
+    async def stop(self, grace: float, lull: float = 0.0) -> None:
+        """Says that it does not serve any more, and gives calls `grace` seconds in all.
+
+        With a `lull` new ones are still taken until none has run for that many seconds, for half of `grace` at most: whoever
+        sends them needs a moment to turn elsewhere.
+        """
+        end = asyncio.get_running_loop().time() + grace
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace)
+        if lull:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace / 2):
+                    await self._in_flight.quiet(lull)
+        await self._server.stop(max(0.0, end - asyncio.get_running_loop().time()))
 
     async def _set_health(self, ready: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
@@ -100,14 +112,16 @@ class Server:
             async def keep(message: bytes) -> None:
                 answers.append(message)
 
-            await self._guarded(context, host.call(_incoming(method, request, context), keep))
+            with self._in_flight.one():
+                await self._guarded(context, host.call(_incoming(method, request, context), keep))
             return answers[0]
 
         return unary
 
     def _streaming(self, host: Host, method: Method) -> Callable[[bytes, Any], Awaitable[None]]:
         async def streaming(request: bytes, context: Any) -> None:
-            await self._guarded(context, host.call(_incoming(method, request, context), context.write))
+            with self._in_flight.one():
+                await self._guarded(context, host.call(_incoming(method, request, context), context.write))
 
         return streaming
 

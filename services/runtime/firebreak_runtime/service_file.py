@@ -30,9 +30,11 @@ class ServiceFileError(LoadError):
 class ServiceFile:
     """One service. `folder` holds service.yaml and the entrypoint's module.
 
-    `effect` is one of EFFECTS for a tool, else None. `workers` is how many processes serve calls at once, `spare` how many
-    more are kept warm, `queue` how many calls wait for one, `calls_per_worker` counts in mode "async". Without `reuse` every
-    call gets a process of its own, which ends with it. `memory` is in bytes, `start_timeout` in seconds.
+    `effect` is one of EFFECTS for a tool, else None. `uses_models` are in the order in which they are asked. `workers` is how
+    many processes serve calls at once, `spare` how many more are kept warm, `queue` how many calls wait for one,
+    `calls_per_worker` counts in mode "async". Without `reuse` every call gets a process of its own, which ends with it.
+    `memory` is in bytes, `start_timeout` in seconds. `prompt_tokens` and `answer_tokens` bound a model's prompts and answers.
+    `store` are namespaces of the agent's store that a tool may use, None where nothing is said.
     """
 
     folder: Path
@@ -42,7 +44,7 @@ class ServiceFile:
     entrypoint: str
     effect: str | None = None
     uses_tools: tuple[str, ...] = ()
-    uses_model: str | None = None
+    uses_models: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     mode: Literal["auto", "sync", "async"] = "auto"
     workers: int = 2
@@ -52,6 +54,9 @@ class ServiceFile:
     reuse: bool = True
     memory: int = 1024**3
     start_timeout: float = 90.0
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    store: tuple[str, ...] | None = None
 
 
 def read_service_file(folder: Path) -> ServiceFile:
@@ -69,7 +74,7 @@ def parse_service_file(text: str, folder: Path, file: str = "service.yaml") -> S
     keys = Sections(text, file)
     if keys.problems:
         raise ServiceFileError("\n".join(keys.problems))
-    values = {**_identity(keys), **_runtime(keys)}
+    values = {**_identity(keys), **_runtime(keys), **_tokens(keys)}
     for key in _GATEWAYS_OWN:
         keys.ignore(key)
     _check_kind(keys, values)
@@ -88,8 +93,9 @@ def _identity(keys: Sections) -> dict[str, Any]:
         "entrypoint": keys.get("entrypoint", _pattern(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", 'must be like "module:object"')),
         "effect": keys.get("effect", _one_of(EFFECTS), cast(str, None)),
         "uses_tools": keys.get("uses.tools", _names, ()),
-        "uses_model": keys.get("uses.model", _pattern(_NAME, "must be the name of a service"), cast(str, None)),
+        "uses_models": keys.get("uses.model", _models, ()),
         "env": _env(keys),
+        "store": keys.get("store", _namespaces, cast("tuple[str, ...]", None)),
     }
 
 
@@ -106,6 +112,14 @@ def _runtime(keys: Sections) -> dict[str, Any]:
     }
 
 
+def _tokens(keys: Sections) -> dict[str, Any]:
+    """Of limits only what the gateway cannot see to: it knows no model's tokenizer."""
+    return {
+        "prompt_tokens": keys.get("limits.tokens.prompt", _between(1, None), cast(int, None)),
+        "answer_tokens": keys.get("limits.tokens.answer", _between(1, None), cast(int, None)),
+    }
+
+
 def _check_mode(keys: Sections, values: dict[str, Any]) -> None:
     if not values["reuse"] and values["mode"] != "sync":
         keys.fail("runtime.reuse", "can be false only with mode: sync, where a worker serves one call at a time")
@@ -117,8 +131,12 @@ def _check_kind(keys: Sections, values: dict[str, Any]) -> None:
         keys.fail("kind", "a tool declares its effect: READ, IDEMPOTENT or MUTATING")
     if kind is not None and kind != "tool" and values["effect"] is not None:
         keys.fail("effect", "is only for tools")
-    if kind is not None and kind != "agent" and (values["uses_tools"] or values["uses_model"]):
+    if kind is not None and kind != "tool" and values["store"] is not None:
+        keys.fail("store", "is only for tools")
+    if kind is not None and kind != "agent" and (values["uses_tools"] or values["uses_models"]):
         keys.fail("uses", "is only for agents")
+    if kind is not None and kind != "model" and (values["prompt_tokens"] or values["answer_tokens"]):
+        keys.fail("limits.tokens", "is only for models")
 
 
 def _env(keys: Sections) -> tuple[tuple[str, str], ...]:
@@ -175,6 +193,24 @@ def _boolean(value: Any) -> bool:
 def _names(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(n, str) and re.fullmatch(_NAME, n) for n in value):
         raise ValueError("must be a list of names of services")
+    return tuple(value)
+
+
+def _models(value: Any) -> tuple[str, ...]:
+    """One name, or several in order."""
+    if isinstance(value, str):
+        return (_pattern(_NAME, "must be the name of a service")(value),)
+    names = _names(value)
+    if len(set(names)) < len(names):
+        raise ValueError("names a model twice")
+    return names
+
+
+def _namespaces(value: Any) -> tuple[str, ...]:
+    """Labels joined by dots; no label is empty or holds a dot, as in LangGraph's own stores."""
+    fits = isinstance(value, list) and value and all(isinstance(n, str) and all(n.split(".")) for n in value)
+    if not fits:
+        raise ValueError('must be a list of namespaces of the agent\'s store, like ["memories", "users.ann"]')
     return tuple(value)
 
 

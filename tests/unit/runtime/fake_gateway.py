@@ -56,6 +56,8 @@ class FakeGateway(grpc.GenericRpcHandler):
             "ToolService": ("Call", "Stream"),
             "ModelService": ("Generate", "Stream"),
             "AgentService": ("Invoke", "Run"),
+            "RetrieverService": ("Retrieve",),
+            "EmbeddingService": ("Embed",),
         }
         prefix = f"/firebreak.v1.{service}/"
         self.answers[prefix + "Describe"] = lambda request, context: [served.describe()]
@@ -64,7 +66,7 @@ class FakeGateway(grpc.GenericRpcHandler):
 
     def fail(self, method: str, reason: str, message: str = "a safe message", **details: Any) -> None:
         """Every call of `method` ends with this reason."""
-        self.answers[method] = lambda request, context: _abort(context, status(reason, message, **details))
+        self.answers[method] = lambda request, context: abort(context, status(reason, message, **details))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         method = handler_call_details.method
@@ -75,7 +77,7 @@ class FakeGateway(grpc.GenericRpcHandler):
             context.add_callback(seen.cancelled.set)
             self.seen.append(seen)
             if method not in self.answers:
-                _abort(context, status("TARGET_UNKNOWN", "there is no such target"))
+                abort(context, status("TARGET_UNKNOWN", "there is no such target"))
             yield from self.answers[method](request, context)
 
         if method.endswith(("/Stream", "/Run")):
@@ -115,7 +117,8 @@ class _Status(grpc.Status):
         self.trailing_metadata = (("grpc-status-details-bin", wire.SerializeToString()),)
 
 
-def _abort(context: grpc.ServicerContext, wire: status_pb2.Status) -> Any:
+def abort(context: grpc.ServicerContext, wire: status_pb2.Status) -> Any:
+    """Ends the call with this status."""
     context.abort_with_status(_Status(wire))
 
 
@@ -131,7 +134,7 @@ def _served_answer(served: Served, method: str) -> Answer:
         try:
             messages = contextvars.copy_context().run(_collect, served, method, request, about)
         except ServedError as error:
-            _abort(context, status(error.reason, error.message, metadata=error.metadata, fields=error.fields))
+            abort(context, status(error.reason, error.message, metadata=error.metadata, fields=error.fields))
         yield from messages
 
     return answer

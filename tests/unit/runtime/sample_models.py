@@ -8,8 +8,9 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 from pydantic import Field
 
 
@@ -107,3 +108,51 @@ class AsksInText(Scripted):
 
 
 asks_in_text = AsksInText()
+
+
+class Formatting(Scripted):
+    """Gives structured output by a format of its own, as providers' models do."""
+
+    def with_structured_output(self, schema: Any = None, *, include_raw: bool = False, **kwargs: Any) -> Any:
+        """As langchain-openai has it."""
+        if kwargs.get("method") == "json_mode":
+            asked = self.bind(response_format={"type": "json_object"})
+        else:
+            function = convert_to_openai_function(schema)
+            function["schema"] = function.pop("parameters")
+            asked = self.bind(response_format={"type": "json_schema", "json_schema": function})
+        is_model = isinstance(schema, type)
+        return asked | (PydanticOutputParser(pydantic_object=schema) if is_model else JsonOutputParser())
+
+    def _answer(self, messages: list[BaseMessage], stop: Any, kwargs: dict[str, Any]) -> AIMessage:
+        answer = super()._answer(messages, stop, kwargs)
+        return answer.model_copy(update={"content": '{"a": 5}'}) if kwargs.get("response_format") else answer
+
+
+class Telling(Scripted):
+    """Says much about its answer."""
+
+    def _answer(self, messages: list[BaseMessage], stop: Any, kwargs: dict[str, Any]) -> AIMessage:
+        usage: Any = {
+            "input_tokens": 3,
+            "output_tokens": 6,
+            "total_tokens": 9,
+            "input_token_details": {"cache_read": 2, "audio": 1},
+            "output_token_details": {"reasoning": 4},
+        }
+        logprobs = {"content": [{"token": "hi", "logprob": -0.25, "top_logprobs": []}]}
+        metadata = {"finish_reason": "length", "stop_reason": "max_tokens", "logprobs": logprobs, "model_name": "t-1"}
+        return AIMessage(content="hi", usage_metadata=usage, response_metadata=metadata, additional_kwargs=REASONING)
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        answer = self._answer(messages, stop, kwargs)
+        yield _chunk(content="h", additional_kwargs={"reasoning_content": "I "})
+        yield _chunk(content="i", additional_kwargs={"reasoning_content": "thought"})
+        yield _chunk(content="", usage_metadata=answer.usage_metadata, response_metadata=answer.response_metadata)
+
+
+REASONING = {"reasoning_content": "I thought"}
+
+formatting, telling = Formatting(), Telling()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
+from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId, Tool, ToolException, tool
 from pydantic import BaseModel, Field, field_validator
 
-from tests.unit.runtime.sample_models import asks_in_text, broken, mute, scripted, scripted_later
+from tests.unit.runtime.sample_models import asks_in_text, broken, formatting, mute, scripted, scripted_later, telling
 
-__all__ = ["asks_in_text", "broken", "mute", "scripted", "scripted_later"]
+__all__ = ["asks_in_text", "broken", "formatting", "mute", "scripted", "scripted_later", "telling"]
 
 not_a_tool = {"name": "not a tool"}
 
@@ -83,8 +85,69 @@ async def reports_later(steps: int) -> str:
     return "all done"
 
 
+ended: list[str] = []
+
+
+@tool
+async def reports_and_waits(text: str) -> str:
+    """Reports, then waits for its end."""
+    try:
+        await adispatch_custom_event("waiting", text)
+        await asyncio.Event().wait()
+    finally:
+        ended.append(text)
+    return text
+
+
 class Point(BaseModel):
     x: int
+
+
+@tool(response_format="content_and_artifact")
+def measures(x: int) -> tuple[str, Point]:
+    """Hands over a point."""
+    return "measured", Point(x=x)
+
+
+@tool(response_format="content_and_artifact")
+def raw_artifact(words: str) -> tuple[str, bytes]:
+    """Hands over bytes."""
+    return words, b"\x00"
+
+
+@tool(response_format="content_and_artifact")
+def untold_artifact(words: str):  # type: ignore[no-untyped-def]
+    """Says nothing of what it hands over."""
+    return words, {"words": words}
+
+
+@tool(response_format="content_and_artifact")
+def large_artifact(size: int) -> tuple[str, bytes]:
+    """Hands over as much as it is asked for."""
+    return "large", b"x" * size
+
+
+@tool
+def returns(what: str) -> Any:
+    """Returns something other than a text."""
+    values: dict[str, Any] = {
+        "text": "text",
+        "number": 7,
+        "nothing": None,
+        "object": {"a": [1, 2.5]},
+        "tuple": (1, "two"),
+        "bytes": b"\x00",
+        "documents": [Document(page_content="page", metadata={"n": 1})],
+        "message": HumanMessage("hi", id="m"),
+        "blocks": [{"type": "text", "text": "block"}],
+        "own": ToolMessage("own", tool_call_id="mine", id="m"),
+        "model": Point(x=1),
+        "handle": object(),
+        "surrogate": "\ud800",
+        "largest": "x" * (8 * 1024**2 - 2),
+        "too large": "x" * (8 * 1024**2 - 1),
+    }
+    return values[what]
 
 
 class CheckedArgs(BaseModel):

@@ -15,13 +15,14 @@ from langchain_core.runnables import Runnable
 
 from firebreak_runtime.context import current
 from firebreak_runtime.errors import LoadError, ServedError
+from firebreak_runtime.objects.agent_state import read_state
 from firebreak_runtime.objects.drivers import driver_for
 from firebreak_runtime.objects.entrypoint import Entrypoint, find, first_paragraph
 from firebreak_runtime.objects.framework import framework
 from firebreak_runtime.objects.job import Driver, Job
-from firebreak_runtime.objects.journal import Journal, Send
+from firebreak_runtime.objects.journal import Journal
 from firebreak_runtime.objects.prompt import read_messages
-from firebreak_runtime.objects.shared import AsyncEmit, Emit, choose_mode, invalid, json_object, parse, unknown_method
+from firebreak_runtime.objects.shared import AsyncEmit, Emit, choose_mode, invalid, parse, unknown_method
 from firebreak_runtime.remote.failures import RemoteError
 from firebreak_runtime.remote.listener import listener
 from firebreak_runtime.served import WorkerEnv
@@ -37,7 +38,7 @@ def load(service: ServiceFile) -> ServedAgent:
     entrypoint = find(service)
     value = entrypoint.value
     if isinstance(value, Runnable):
-        if service.uses_tools or service.uses_model:
+        if service.uses_tools or service.uses_models:
             raise LoadError(
                 f"entrypoint {entrypoint.name} is a finished {type(value).__qualname__}, so what the service uses would not "
                 "reach it; name a function build(model, tools) that returns the agent"
@@ -64,7 +65,8 @@ class ServedAgent:
             framework=framework(),
             version=self._service.version,
             tools=self._service.uses_tools,
-            model=self._service.uses_model or "",
+            model=next(iter(self._service.uses_models), ""),
+            models=self._service.uses_models,
         )
         return agent_pb2.AgentServiceDescribeResponse(spec=spec).SerializeToString()
 
@@ -102,17 +104,21 @@ class ServedAgent:
         asyncio.run(self.acall(method, request, emit_on_loop))
 
     async def acall(self, method: str, request: bytes, emit: AsyncEmit) -> None:
-        job = _read(method, request)
-        streams = method == "Run"
-        result = await self._run(job, emit if streams else None)
-        if not streams:
+        if method == "Invoke":
+            given = parse(agent_pb2.AgentServiceInvokeRequest, request).input
+            result = await self._run(_read(given), Journal(None, typed_state=given.typed_state))
             await emit(agent_pb2.AgentServiceInvokeResponse(result=result).SerializeToString())
+        elif method == "Run":
+            asked = parse(agent_pb2.AgentServiceRunRequest, request)
+            job = _read(asked.input)
+            await self._run(job, _journal(asked, job, emit))
+        else:
+            raise unknown_method(method, "agent")
 
-    async def _run(self, job: Job, send: Send | None) -> agent_pb2.RunFinished:
+    async def _run(self, job: Job, journal: Journal) -> agent_pb2.RunFinished:
         if self._driver is None:
             raise ServedError("TARGET_NOT_READY", "the agent is not built yet")
-        journal = Journal(send, known=frozenset(message.id or "" for message in job.messages))
-        told = listener.set(journal if send else None)
+        told = listener.set(journal if journal.streams else None)
         try:
             result = await self._driver.run(job, journal)
         except RemoteError as error:
@@ -138,17 +144,22 @@ def _built(build: Build, model: Any, tools: list[Any]) -> Runnable[Any, Any]:
     return agent
 
 
-def _read(method: str, request: bytes) -> Job:
-    if method == "Invoke":
-        wire = parse(agent_pb2.AgentServiceInvokeRequest, request).input
-    elif method == "Run":
-        wire = parse(agent_pb2.AgentServiceRunRequest, request).input
-    else:
-        raise unknown_method(method, "agent")
-    state = json_object(wire.state_json, "input.state")
+def _read(wire: agent_pb2.AgentInput) -> Job:
+    state = read_state(wire.state_json, wire.typed_state, "input.state")
     if "messages" in state:
         raise invalid("input.state.messages", "messages are given in input.messages")
-    return _job(read_messages(wire.messages, "input.messages"), state)
+    alone = state and not wire.messages  # a graph of its own shape may need no message
+    return _job([] if alone else read_messages(wire.messages, "input.messages"), state)
+
+
+def _journal(asked: agent_pb2.AgentServiceRunRequest, job: Job, emit: AsyncEmit) -> Journal:
+    return Journal(
+        emit,
+        known=frozenset(message.id or "" for message in job.messages),
+        whole_chunks=asked.whole_chunks,
+        states=asked.states,
+        typed_state=asked.input.typed_state,
+    )
 
 
 def _job(messages: list[BaseMessage], state: dict[str, Any]) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
+from uuid import uuid4
 
 from firebreak.v1 import agent_pb2
 from langchain_core.callbacks import AsyncCallbackHandler
@@ -15,9 +16,12 @@ from typing_extensions import override
 from firebreak_runtime.convert import text_of, total_usage
 from firebreak_runtime.json_values import dumps_marked
 from firebreak_runtime.objects.job import Job
-from firebreak_runtime.objects.journal import Journal, finished
+from firebreak_runtime.objects.journal import Journal
 from firebreak_runtime.objects.shared import invalid
 from firebreak_runtime.remote.listener import tool_call_id
+
+AGENT, TOOLS = "agent", "tools"
+"""The steps of an executor, by the names that LangGraph's agents have for their nodes."""
 
 
 class ExecutorDriver:
@@ -103,23 +107,27 @@ class _Run:
             # Actions that a model asked for together share its message.
             if not message.id or message.id not in {known.id for known in self._added}:
                 self._added.append(message)
+                if message.id:  # a model that asks in text has none: what it said was told in its chunks
+                    await self._journal.updated(AGENT, {}, [message])
         await self._journal.tool_started(self.call_id(action), action.tool, _args(action.tool_input))
 
     async def _done(self, step: Any) -> None:
         message = ToolMessage(
+            id=str(uuid4()),
             content=_observed(step.observation),
             tool_call_id=self.call_id(step.action),
             name=step.action.tool,
             status="error" if getattr(step.observation, "tool_failed", False) else "success",
         )
         self._added.append(message)
-        await self._journal.tool_finished(message)
+        await self._journal.tool_finished(message, TOOLS)
+        await self._journal.updated(TOOLS, {}, [message])
 
     def result(self) -> agent_pb2.RunFinished:
         output = self._output.pop("output", "")
         answer = self._last_answer(_observed(output))
         state = {name: value for name, value in self._output.items() if name not in ("input", "chat_history")}
-        return finished(answer, [*self._added, answer], total_usage(self.used.values()), state)
+        return self._journal.result(answer, [*self._added, answer], total_usage(self.used.values()), state)
 
     def _last_answer(self, output: Any) -> AIMessage:
         """The model's own message where it is the answer: it has an id and the tokens."""
@@ -129,6 +137,8 @@ class _Run:
 
 def classic_input(job: Job) -> dict[str, Any]:
     """The names that classic agents use: `input` is the user's last text, `chat_history` what was said before."""
+    if not job.messages:
+        raise invalid("input.messages", "there is no message")
     *before, last = job.messages
     if not isinstance(last, HumanMessage):
         raise invalid(f"input.messages[{len(before)}]", "this agent needs the user's message last")

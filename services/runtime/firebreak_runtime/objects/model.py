@@ -18,6 +18,7 @@ from firebreak_runtime.objects.entrypoint import Entrypoint, expect, find
 from firebreak_runtime.objects.framework import framework
 from firebreak_runtime.objects.prompt import bind, read_messages
 from firebreak_runtime.objects.shared import AsyncEmit, Emit, Standalone, choose_mode, is_own, parse, unknown_method
+from firebreak_runtime.objects.token_limits import TokenLimits
 from firebreak_runtime.service_file import ServiceFile
 
 Event = model_pb2.ModelServiceStreamResponse
@@ -36,6 +37,7 @@ class ServedModel(Standalone):
     def __init__(self, service: ServiceFile, entrypoint: Entrypoint) -> None:
         self._service, self._entrypoint = service, entrypoint
         self._model: BaseChatModel = entrypoint.value
+        self._limits = TokenLimits(service, self._model)
         kind = type(self._model)
         self._calls_tools = kind.bind_tools is not BaseChatModel.bind_tools
         self.mode = choose_mode(service, is_own(kind._agenerate) or is_own(kind._astream))
@@ -49,6 +51,7 @@ class ServedModel(Standalone):
             version=self._service.version,
             profile_json=dumps_marked(profile) if isinstance(profile, Mapping) else b"",
             calls_tools=self._calls_tools,
+            formats=type(self._model).with_structured_output is not BaseChatModel.with_structured_output,
         )
         return model_pb2.ModelServiceDescribeResponse(spec=spec).SerializeToString()
 
@@ -59,9 +62,9 @@ class ServedModel(Standalone):
     def call(self, method: str, request: bytes, emit: Emit) -> None:
         model, messages = self._read(method, request)
         if method == "Generate":
-            emit(_generated(model.invoke(messages)))
+            emit(_generated(model.invoke(messages), self._limits))
             return
-        answer = _Answer()
+        answer = _Answer(self._limits)
         for chunk in model.stream(messages):
             emit(answer.chunk(chunk))
         emit(answer.finished())
@@ -69,9 +72,9 @@ class ServedModel(Standalone):
     async def acall(self, method: str, request: bytes, emit: AsyncEmit) -> None:
         model, messages = self._read(method, request)
         if method == "Generate":
-            await emit(_generated(await model.ainvoke(messages)))
+            await emit(_generated(await model.ainvoke(messages), self._limits))
             return
-        answer = _Answer()
+        answer = _Answer(self._limits)
         async for chunk in model.astream(messages):
             await emit(answer.chunk(chunk))
         await emit(answer.finished())
@@ -84,13 +87,15 @@ class ServedModel(Standalone):
         else:
             raise unknown_method(method, "model")
         messages = read_messages(prompt.messages, "prompt.messages")
-        return bind(self._model, prompt, self._calls_tools), messages
+        self._limits.check(messages, prompt)
+        return bind(self._model, prompt, self._calls_tools, self._limits), messages
 
 
 class _Answer:
     """The events of one streamed answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: TokenLimits) -> None:
+        self._limits = limits
         self._seq = 0
         self._writer = ChunkWriter()
         self._whole: BaseMessage | None = None
@@ -103,6 +108,7 @@ class _Answer:
     def finished(self) -> bytes:
         if self._whole is None:
             raise ServedError("CONTRACT_VIOLATED", "the model streamed no answer")
+        self._limits.check_answer(self._whole)
         return self._event(finished=_written(to_message, self._whole))
 
     def _event(self, **event: Any) -> bytes:
@@ -110,7 +116,8 @@ class _Answer:
         return Event(seq=self._seq, **event).SerializeToString()
 
 
-def _generated(message: BaseMessage) -> bytes:
+def _generated(message: BaseMessage, limits: TokenLimits) -> bytes:
+    limits.check_answer(message)
     return model_pb2.ModelServiceGenerateResponse(message=_written(to_message, message)).SerializeToString()
 
 

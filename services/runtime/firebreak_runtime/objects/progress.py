@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -21,8 +22,10 @@ class Events:
     def __init__(self) -> None:
         self._seq = 0
 
-    def progress(self, data: Any) -> bytes:
-        return self._event(progress=tool_pb2.ToolProgress(data_json=dumps_marked(data)))
+    def progress(self, data: Any, name: str = "") -> bytes:
+        """`name` is that of LangChain's custom event; "" for what was written to the stream."""
+        told = {"name": name, "data": data} if name else data
+        return self._event(progress=tool_pb2.ToolProgress(data_json=dumps_marked(told), name=name))
 
     def result(self, result: tool_pb2.ToolResult) -> bytes:
         return self._event(result=result)
@@ -43,7 +46,7 @@ class SyncProgress(BaseCallbackHandler):
 
     @override
     def on_custom_event(self, name: str, data: Any, **kwargs: Any) -> None:
-        self.write({"name": name, "data": data})
+        self._emit(self._events.progress(data, name))
 
 
 class AsyncProgress(AsyncCallbackHandler):
@@ -57,31 +60,32 @@ class AsyncProgress(AsyncCallbackHandler):
         self._events, self._emit = events, emit
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
-        self._queued: list[Future[None]] = []
+        self._queued: deque[Future[None]] = deque()
 
     def write(self, data: Any) -> None:
-        self._queued.append(asyncio.run_coroutine_threadsafe(self._send(data), self._loop))
+        self._queue(data)
 
     @override
     async def on_custom_event(self, name: str, data: Any, **kwargs: Any) -> None:
-        event = {"name": name, "data": data}
+        # Behind what the stream writer has queued, or it would overtake it.
+        self._queue(data, name)
         if asyncio.get_running_loop() is self._loop:
-            await self._send(event)
-        else:
-            self.write(event)
+            await self.settle()
 
     async def settle(self) -> None:
-        for queued in self._queued:
-            await asyncio.wrap_future(queued)
+        while self._queued:
+            await asyncio.wrap_future(self._queued.popleft())
 
-    async def _send(self, data: Any) -> None:
+    def _queue(self, data: Any, name: str = "") -> None:
+        self._queued.append(asyncio.run_coroutine_threadsafe(self._send(data, name), self._loop))
+
+    async def _send(self, data: Any, name: str = "") -> None:
         # The lock keeps numbers and order together while an earlier event waits to be written.
         async with self._lock:
-            await self._emit(self._events.progress(data))
+            await self._emit(self._events.progress(data, name))
 
 
 Writer = Callable[[Any], None]
-Settle = Callable[[], Awaitable[None]]
 
 
 def nowhere(_: Any) -> None:

@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable
 
 from firebreak_runtime.convert import ConvertError, from_message
 from firebreak_runtime.objects.shared import invalid, json_object
+from firebreak_runtime.objects.token_limits import TokenLimits
 
 PARAMETERS = frozenset(
     {
@@ -57,12 +58,18 @@ def _read_message(wire: payload_pb2.Message, field: str) -> BaseMessage:
         raise invalid(field, str(error)) from None
 
 
-def bind(model: BaseChatModel, prompt: model_pb2.Prompt, calls_tools: bool) -> Runnable[Any, Any]:
-    """The model with the prompt's tools, choice, stop and parameters. Raises ServedError ARGUMENTS_INVALID."""
+def bind(
+    model: BaseChatModel, prompt: model_pb2.Prompt, calls_tools: bool, limits: TokenLimits | None = None
+) -> Runnable[Any, Any]:
+    """The model with the prompt's tools, choice, stop and parameters, those within `limits`.
+
+    Raises ServedError ARGUMENTS_INVALID.
+    """
     kwargs = json_object(prompt.parameters_json, "prompt.parameters")
     for name in kwargs:
         if name not in PARAMETERS:
             raise invalid(f"prompt.parameters.{name}", "a caller cannot set this parameter")
+    kwargs = limits.capped(kwargs) if limits else kwargs
     bound: Runnable[Any, Any] = model
     if prompt.tools:
         if not calls_tools:

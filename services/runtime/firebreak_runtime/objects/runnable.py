@@ -13,7 +13,8 @@ from langchain_core.runnables import Runnable
 from firebreak_runtime.convert import text_of, total_usage
 from firebreak_runtime.json_values import dumps_marked
 from firebreak_runtime.objects.job import Job
-from firebreak_runtime.objects.journal import Journal, finished
+from firebreak_runtime.objects.journal import Journal
+from firebreak_runtime.objects.shared import invalid
 
 
 class RunnableDriver:
@@ -29,7 +30,7 @@ class RunnableDriver:
     async def run(self, job: Job, journal: Journal) -> agent_pb2.RunFinished:
         given = self._input(job)
         if not journal.streams:
-            return _result(await self._agent.ainvoke(given, job.config), job)
+            return _result(await self._agent.ainvoke(given, job.config), job, journal)
         root, output = "", None
         stream: Any = self._agent.astream_events(given, job.config, version="v2")
         async with aclosing(stream) as events:
@@ -38,7 +39,7 @@ class RunnableDriver:
                 if event["event"].endswith("_end") and event["run_id"] == root:
                     output = event["data"]["output"]
                 await _tell(journal, event)
-        return _result(output, job)
+        return _result(output, job, journal)
 
     def _input(self, job: Job) -> Any:
         first: Any = self._agent
@@ -47,6 +48,8 @@ class RunnableDriver:
             if not isinstance(inner, Runnable):
                 break
             first = inner
+        if not job.messages:
+            raise invalid("input.messages", "there is no message")
         if isinstance(first, BaseLanguageModel):
             return job.messages
         *before, last = job.messages
@@ -69,7 +72,7 @@ async def _tell(journal: Journal, event: Any) -> None:
         await journal.tool_finished(output)
 
 
-def _result(output: Any, job: Job) -> agent_pb2.RunFinished:
+def _result(output: Any, job: Job, journal: Journal) -> agent_pb2.RunFinished:
     given = {message.id for message in job.messages}
     state = dict(output) if isinstance(output, dict) else {}
     listed = state.pop("messages", output if isinstance(output, list) else [])
@@ -79,7 +82,7 @@ def _result(output: Any, job: Job) -> agent_pb2.RunFinished:
     if not added:
         added = [AIMessage(content=_text(state, output))]
     rest = {name: value for name, value in state.items() if name not in ("input", "chat_history")}
-    return finished(added[-1], added, total_usage(m for m in added if isinstance(m, AIMessage)), rest)
+    return journal.result(added[-1], added, total_usage(m for m in added if isinstance(m, AIMessage)), rest)
 
 
 def _text(state: dict[str, Any], output: Any) -> str:

@@ -1,14 +1,14 @@
-"""What a tool says of its arguments: the JSON Schema that a model fills, and the names that only an agent injects."""
+"""What a tool says of itself: the JSON Schema of the arguments that a model fills, and that of its artifact."""
 
 from __future__ import annotations
 
 import hashlib
 import typing
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId, Tool
-from langchain_core.tools.base import get_all_basemodel_annotations
+from langchain_core.tools import BaseTool, Tool
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticUserError
 
 from firebreak_runtime.errors import LoadError
 from firebreak_runtime.json_values import JsonError, dumps
@@ -19,6 +19,8 @@ _SINGLE_TEXT = {
     "required": ["__arg1"],
 }
 """A classic Tool takes one text; this is the name that LangChain's own conversions give it."""
+
+_SAYS_NOTHING = (Any, object, bytes)
 
 
 def input_schema(tool: BaseTool) -> bytes:
@@ -40,43 +42,29 @@ def sha256(schema: bytes) -> str:
     return hashlib.sha256(schema).hexdigest()
 
 
-def injected(tool: BaseTool) -> Mapping[str, Any]:
-    """Names and annotations of the arguments that the agent injects; the call id is not one: LangChain fills it."""
-    return {
-        name: annotation
-        for name, annotation in _annotations(tool)
-        if _is_injected(annotation) and not _is_injected(annotation, InjectedToolCallId)
-    }
+def output_schema(tool: BaseTool) -> bytes:
+    """JSON Schema of the artifact, from what the tool's function says that it returns; b"" where that says nothing."""
+    if tool.response_format != "content_and_artifact":
+        return b""
+    returned = typing.get_args(_returned(tool))
+    if len(returned) != 2 or returned[1] in _SAYS_NOTHING:
+        return b""
+    try:
+        return dumps(TypeAdapter(returned[1]).json_schema(mode="serialization"), sort=True)
+    except (PydanticUserError, JsonError, TypeError):
+        return b""
 
 
-def call_ids(tool: BaseTool) -> frozenset[str]:
-    """Names of the arguments that LangChain fills with the id of the tool call."""
-    return frozenset(name for name, annotation in _annotations(tool) if _is_injected(annotation, InjectedToolCallId))
-
-
-def is_runtime(annotation: Any) -> bool:
-    """Whether the annotation is LangGraph's ToolRuntime, told by its name: tools do not import langgraph for this."""
-    kind = typing.get_origin(annotation) or annotation
-    return isinstance(kind, type) and any(base.__name__ == "ToolRuntime" for base in kind.__mro__)
-
-
-def _is_injected(annotation: Any, kind: type = InjectedToolArg) -> bool:
-    marks = typing.get_args(annotation)[1:] if hasattr(annotation, "__metadata__") else ()
-    if any(isinstance(mark, kind) or (isinstance(mark, type) and issubclass(mark, kind)) for mark in marks):
-        return True
-    return kind is InjectedToolArg and is_runtime(annotation)
-
-
-def _annotations(tool: BaseTool) -> Iterator[tuple[str, Any]]:
-    if isinstance(tool.args_schema, type):
-        yield from get_all_basemodel_annotations(tool.args_schema).items()
+def _returned(tool: BaseTool) -> Any:
     for name in ("func", "coroutine", "_run", "_arun"):
         function = getattr(tool, name, None)
         try:
-            yield from typing.get_type_hints(getattr(function, "func", function), include_extras=True).items()
+            found = typing.get_type_hints(getattr(function, "func", function)).get("return")
         except (NameError, TypeError, AttributeError):
-            # A name that cannot be resolved here was not resolved by LangChain either: the argument is an ordinary one.
             continue
+        if typing.get_origin(found) is tuple:
+            return found
+    return None
 
 
 def _as_json(schema: Any) -> dict[str, Any]:

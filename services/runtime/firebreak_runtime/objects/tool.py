@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firebreak.v1 import tool_pb2
 from langchain_core.callbacks import BaseCallbackHandler
@@ -14,8 +14,10 @@ from langchain_core.tools import BaseTool, StructuredTool
 from firebreak_runtime.context import current
 from firebreak_runtime.objects import schema
 from firebreak_runtime.objects.entrypoint import Entrypoint, expect, find
+from firebreak_runtime.objects.fill import fill
 from firebreak_runtime.objects.framework import framework
-from firebreak_runtime.objects.outcome import failure_of, result_of
+from firebreak_runtime.objects.injection import call_ids, declared
+from firebreak_runtime.objects.outcome import failure_of, result_of, value_of
 from firebreak_runtime.objects.progress import AsyncProgress, Events, SyncProgress, Writer, nowhere
 from firebreak_runtime.objects.shared import (
     AsyncEmit,
@@ -30,13 +32,19 @@ from firebreak_runtime.objects.shared import (
 )
 from firebreak_runtime.service_file import ServiceFile
 
+if TYPE_CHECKING:
+    from firebreak_runtime.objects.snapshot_store import SnapshotStore
+
 
 @dataclass(frozen=True)
 class Run:
     """One run of the tool, as LangChain takes it."""
 
-    call: dict[str, Any]
+    given: dict[str, Any]
     config: RunnableConfig
+    tool_call_id: str
+    wants_value: bool = False
+    store: SnapshotStore | None = None
 
 
 def load(service: ServiceFile) -> ServedTool:
@@ -53,8 +61,9 @@ class ServedTool(Standalone):
         self._service = service
         self._tool: BaseTool = entrypoint.value
         self._schema = schema.input_schema(self._tool)
-        self._injected = schema.injected(self._tool)
-        self._hidden = frozenset(self._injected) | schema.call_ids(self._tool)
+        self._injected = declared(self._tool, service)
+        self._call_ids = call_ids(self._tool)
+        self._hidden = frozenset(one.name for one in self._injected) | self._call_ids
         self._has_sync = getattr(self._tool, "func", True) is not None
         self.mode = choose_mode(service, _has_coroutine(self._tool))
 
@@ -63,10 +72,13 @@ class ServedTool(Standalone):
             name=self._tool.name,
             description=self._tool.description,
             input_schema_json=self._schema,
+            output_schema_json=schema.output_schema(self._tool),
             effect=f"EFFECT_{self._service.effect or 'UNSPECIFIED'}",
             schema_sha256=schema.sha256(self._schema),
             framework=framework(),
             version=self._service.version,
+            injected=[one.wire for one in self._injected],
+            return_direct=self._tool.return_direct,
         )
         return tool_pb2.ToolServiceDescribeResponse(spec=spec).SerializeToString()
 
@@ -75,7 +87,7 @@ class ServedTool(Standalone):
         call = {"type": "tool_call", "id": "warm", "name": "warm", "args": {"text": "warm"}}
         warm = StructuredTool.from_function(_echo, coroutine=_aecho, name="warm", description="warm")
         output = warm.invoke(call) if self.mode == "sync" else asyncio.run(warm.ainvoke(call))
-        tool_pb2.ToolServiceCallResponse(result=result_of(output)).SerializeToString()
+        _response(result_of(output, warm, "warm"))
 
     def call(self, method: str, request: bytes, emit: Emit) -> None:
         call, streams = _read(method, request)
@@ -101,21 +113,26 @@ class ServedTool(Standalone):
         if not self._has_sync:
             return asyncio.run(self._arun(run))
         try:
-            output = self._tool.invoke(run.call, run.config)
+            output = self._tool.invoke(run.given, run.config)
         except MemoryError:
             raise
         except Exception as error:
-            return failure_of(error, self._tool)
-        return result_of(output)
+            return _with_writes(failure_of(error, self._tool), run)
+        return self._finished(output, run)
 
     async def _arun(self, run: Run) -> tool_pb2.ToolResult:
         try:
-            output = await self._tool.ainvoke(run.call, run.config)
+            output = await self._tool.ainvoke(run.given, run.config)
         except MemoryError:
             raise
         except Exception as error:
-            return failure_of(error, self._tool)
-        return result_of(output)
+            return _with_writes(failure_of(error, self._tool), run)
+        return self._finished(output, run)
+
+    def _finished(self, output: Any, run: Run) -> tool_pb2.ToolResult:
+        if run.wants_value:
+            return _with_writes(value_of(output, run.tool_call_id), run)
+        return _with_writes(result_of(output, self._tool, run.tool_call_id), run)
 
     def _prepare(self, call: tool_pb2.ToolCall, handler: BaseCallbackHandler | None, writer: Writer) -> Run:
         args = json_object(call.args_json, "args")
@@ -125,19 +142,13 @@ class ServedTool(Standalone):
                 raise invalid(f"args.{name}", "the agent injects this argument; a caller cannot set it here")
         tool_call_id = call.tool_call_id or current_call_id()
         config: RunnableConfig = {"callbacks": [handler]} if handler else {}
-        args.update(self._inject(json_object(call.injected_json, "injected"), tool_call_id, config, writer))
-        return Run({"type": "tool_call", "id": tool_call_id, "name": self._tool.name, "args": args}, config)
-
-    def _inject(
-        self, values: dict[str, Any], tool_call_id: str, config: RunnableConfig, writer: Writer
-    ) -> dict[str, Any]:
-        for name in values:
-            if name not in self._injected:
-                raise invalid(f"injected.{name}", "the tool has no such injected argument")
-        for name, annotation in self._injected.items():
-            if schema.is_runtime(annotation):
-                values[name] = _runtime(annotation, name, values.get(name), tool_call_id, config, writer)
-        return values
+        sent = json_object(call.injected_json, "injected")
+        filled = fill(self._injected, sent, tool_call_id, config, writer)
+        args.update(filled.args)
+        if call.wants_value and not self._call_ids:
+            return Run(args, config, tool_call_id, True, filled.store)
+        given = {"type": "tool_call", "id": tool_call_id, "name": self._tool.name, "args": args}
+        return Run(given, config, tool_call_id, False, filled.store)
 
 
 def current_call_id() -> str:
@@ -146,20 +157,11 @@ def current_call_id() -> str:
     return (context.call_id if context else "") or "call"
 
 
-def _runtime(annotation: Any, name: str, value: Any, tool_call_id: str, config: RunnableConfig, writer: Writer) -> Any:
-    """LangGraph's ToolRuntime with the state and context that the agent sent; there is no store across processes."""
-    if not isinstance(value, (dict, type(None))) or (value and not set(value) <= {"state", "context"}):
-        raise invalid(f"injected.{name}", 'it is an object with "state" and "context"')
-    given = value or {}
-    kind = getattr(annotation, "__origin__", annotation)
-    return kind(
-        state=given.get("state", {}),
-        context=given.get("context"),
-        config=config,
-        stream_writer=writer,
-        tool_call_id=tool_call_id,
-        store=None,
-    )
+def _with_writes(result: tool_pb2.ToolResult, run: Run) -> tool_pb2.ToolResult:
+    """With what the tool wrote to the agent's store: a tool that fails later has written all the same."""
+    if run.store is not None:
+        result.store_writes.extend(run.store.writes)
+    return result
 
 
 def _has_coroutine(tool: BaseTool) -> bool:

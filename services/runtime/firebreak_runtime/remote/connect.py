@@ -89,7 +89,8 @@ async def connect(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Proxies:
-    """Everything that the service uses. What is not there within `wait` seconds is left out and named.
+    """Everything that the service uses, its models as one that asks them in order. What is not there within `wait` seconds is
+    left out and named.
 
     A model that is not there is still a model: its calls fail until it is.
     """
@@ -109,11 +110,13 @@ async def connect(
                 return None
             await sleep(_PAUSE)
 
-    name = env.service.uses_model
-    found = await asyncio.gather(*(patiently(atool, used) for used in env.service.uses_tools))
-    model = await patiently(achat_model, name) if name else None
-    missing = [used for used, proxy in zip(env.service.uses_tools, found, strict=True) if proxy is None]
-    if name and model is None:
-        missing.append(name)
-        model = RemoteChatModel(target=name, model_name=name, gateway=gateway)
+    tools_used, models_used = env.service.uses_tools, env.service.uses_models
+    found = await asyncio.gather(*(patiently(atool, used) for used in tools_used))
+    asked = await asyncio.gather(*(patiently(achat_model, used) for used in models_used))
+    missing = [used for used, proxy in zip((*tools_used, *models_used), (*found, *asked), strict=True) if proxy is None]
+    in_order = [
+        model or RemoteChatModel(target=used, model_name=used, gateway=gateway)
+        for used, model in zip(models_used, asked, strict=True)
+    ]
+    model = RemoteChatModel.in_order(in_order) if in_order else None
     return Proxies(tuple(proxy for proxy in found if proxy is not None), model, tuple(missing))

@@ -9,19 +9,23 @@ import weakref
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import grpc
 import grpc.aio
 
 from firebreak_runtime.context import current
 from firebreak_runtime.remote.failures import Failure, RemoteError, from_rpc
-from firebreak_runtime.remote.token import TokenFile
+from firebreak_runtime.remote.token import Token, TokenFile
+from firebreak_runtime.remote.trace import current_traceparent
+
+if TYPE_CHECKING:
+    from firebreak.client import Tls
 
 R = TypeVar("R")
 
 OUTSIDE_TIMEOUT = 60.0
-"""Seconds for a call that is made outside of any served call, such as Describe at a worker's start."""
+"""Seconds for a call that is made outside of any served call and names no timeout, such as an ordinary program's."""
 
 _OPTIONS = (
     ("grpc.enable_retries", 0),  # the gateway retries, from a budget and only what is safe
@@ -41,15 +45,19 @@ class Rpc(Generic[R]):
 
 
 class Gateway:
-    """Calls `target`s behind the gateway at `address` ("unix:path" or "host:port").
+    """Calls `target`s behind the gateway at `address` ("unix:path" or "host:port"), as whoever the token says.
+
+    `token` is a file, or where else a token comes from. `tls` is for an address that needs more than the certificates that
+    this machine trusts.
 
     A grpc.aio channel belongs to one event loop, so there is one for each, and one for sync callers. Make it
     after the fork: a channel does not survive one. Every failure is a RemoteError; a cancelled caller cancels its call.
     """
 
-    def __init__(self, address: str, token_file: Path) -> None:
+    def __init__(self, address: str, token: Path | Token, tls: Tls | None = None) -> None:
         self._address = address
-        self._token = TokenFile(token_file)
+        self._token = TokenFile(token) if isinstance(token, Path) else token
+        self._tls = tls
         self._lock = threading.Lock()
         self._sync: grpc.Channel | None = None
         self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, grpc.aio.Channel] = (
@@ -119,34 +127,35 @@ class Gateway:
     def _channel(self) -> grpc.Channel:
         with self._lock:
             if self._sync is None:
-                self._sync = _open(grpc, self._address)
+                self._sync = _open(grpc, self._address, self._tls)
             return self._sync
 
     def _loop_channel(self) -> grpc.aio.Channel:
         loop = asyncio.get_running_loop()
         channel = self._by_loop.get(loop)
         if channel is None:
-            channel = self._by_loop[loop] = _open(grpc.aio, self._address)
+            channel = self._by_loop[loop] = _open(grpc.aio, self._address, self._tls)
         return channel
 
     def _metadata(self, target: str) -> tuple[tuple[str, str], ...]:
         try:
             token = self._token.token()
         except (OSError, UnicodeDecodeError):
-            raise RemoteError(Failure(target, "CREDENTIALS_MISSING", "the service's token cannot be read")) from None
+            raise RemoteError(Failure(target, "CREDENTIALS_MISSING", "the token cannot be read")) from None
         context = current.get(None)
         pairs = (
-            ("authorization", f"Bearer {token}"),
+            ("authorization", f"Bearer {token}" if token else ""),
             ("firebreak-session", context.session if context else ""),
-            ("traceparent", context.traceparent if context else ""),
+            ("traceparent", (context.traceparent if context else "") or current_traceparent()),
         )
         return tuple(pair for pair in pairs if pair[1])
 
 
 def _remaining(target: str, timeout: float | None) -> float:
-    """Seconds that the call may take: what is left of the served call, and no more than `timeout`."""
+    """Seconds that the call may take: what is left of the served call, and no more than `timeout`; outside of one `timeout`."""
     context = current.get(None)
-    left = context.deadline - time.monotonic() if context else OUTSIDE_TIMEOUT
+    given = OUTSIDE_TIMEOUT if timeout is None else timeout
+    left = context.deadline - time.monotonic() if context else given
     seconds = left if timeout is None else min(left, timeout)
     if seconds <= 0:
         raise RemoteError(Failure(target, "DEADLINE_EXCEEDED", "there is no time left for this call"))
@@ -158,8 +167,11 @@ def _serialized(request: Any) -> bytes:
     return data
 
 
-def _open(module: Any, address: str) -> Any:
+def _open(module: Any, address: str, tls: Tls | None) -> Any:
     """A channel: plain to a unix socket or loopback, TLS to anything else, so that no token crosses a network in the open."""
+    if tls is not None:
+        options = [*_OPTIONS, *([("grpc.ssl_target_name_override", tls.server_name)] if tls.server_name else [])]
+        return module.secure_channel(address, tls.credentials(), options=options)
     host = address.rsplit(":", 1)[0]
     if address.startswith("unix:") or host in ("127.0.0.1", "localhost", "[::1]"):
         return module.insecure_channel(address, options=_OPTIONS)

@@ -11,8 +11,8 @@ class Listener(Protocol):
 
     async def tool_started(self, tool_call_id: str, name: str, args_json: bytes) -> None: ...
 
-    async def tool_output(self, tool_call_id: str, data_json: bytes) -> None:
-        """Something that the tool reported; any JSON value."""
+    async def tool_output(self, tool_call_id: str, data_json: bytes, name: str = "") -> None:
+        """Something that the tool reported; any JSON value. `name` is that of a custom event."""
         ...
 
 

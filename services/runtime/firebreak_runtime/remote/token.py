@@ -1,8 +1,28 @@
-"""The service's workload token: it rotates, so its file is looked at for each call and read when it changed."""
+"""The caller's bearer token. A service's workload token rotates, so its file is looked at for each call and read when it
+changed."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
+
+
+class Token(Protocol):
+    """Where the token of the next call comes from."""
+
+    def token(self) -> str:
+        """The token now; "" sends none. Raises OSError where it cannot be read."""
+        ...
+
+
+class FixedToken:
+    """A token that the program holds itself."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def token(self) -> str:
+        return self._token
 
 
 class TokenFile:

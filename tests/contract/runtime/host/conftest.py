@@ -30,7 +30,7 @@ def settings(
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
-    """Starts a host of the test's own; `ready` waits for it, further arguments go into its service.yaml."""
+    """Starts a host of the test's own; `ready` waits for it, `options` go on its command line, the rest into service.yaml."""
     hosts: list[HostProcess] = []
     clients: list[Running] = []
 
@@ -41,9 +41,10 @@ async def start() -> AsyncIterator[Start]:
         files: dict[str, str] | None = None,
         environment: dict[str, str] | None = None,
         command: tuple[str, ...] = (str(ENTRY),),
+        options: dict[str, Any] | None = None,
         **more: Any,
     ) -> Running:
-        hosts.append(HostProcess(settings(entrypoint, **more), files, environment, command))
+        hosts.append(HostProcess(settings(entrypoint, **more), files, environment, command, **(options or {})))
         clients.append(Running(hosts[-1]))
         if ready:
             await clients[-1].ready()

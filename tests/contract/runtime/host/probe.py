@@ -165,6 +165,14 @@ def sleep(args: dict[str, Any]) -> str:
     return "slept"
 
 
+def hold(args: dict[str, Any]) -> str:
+    """Runs until the test removes its note."""
+    note(args)
+    while Path(args["path"]).exists():
+        time.sleep(0.002)
+    return "held"
+
+
 def segfault(_: dict[str, Any]) -> str:
     ctypes.string_at(0)
     return "impossible"
@@ -352,6 +360,7 @@ SYNC: dict[str, Callable[[dict[str, Any]], Any]] = {
     "echo": lambda args: "echo",
     "busy": busy,
     "sleep": sleep,
+    "hold": hold,
     "segfault": segfault,
     "kill_self": kill_self,
     "leave": leave,

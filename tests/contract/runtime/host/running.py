@@ -59,6 +59,7 @@ class HostProcess:
         files: dict[str, str] | None = None,
         environment: dict[str, str] | None = None,
         command: tuple[str, ...] = (str(ENTRY),),
+        **options: Any,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fb-"))
         for name, text in (files or {}).items():
@@ -69,6 +70,7 @@ class HostProcess:
             "listen": f"unix:{self.folder}/s",
             "gateway": "unix:none",
             "token-file": "none",
+            **options,
         }
         arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         with (self.folder / "log").open("w") as log:
@@ -80,7 +82,7 @@ class HostProcess:
         """Ends the host; returns the processes that hung below it."""
         below = descendants(self.process.pid) if self.process.poll() is None else set()
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(signal.SIGINT)  # nobody is left to send it calls
         try:
             self.process.wait(20)
         finally:

@@ -81,4 +81,4 @@ def _value(text: str, schema: dict[str, Any]) -> Any:
     return kinds.get(schema.get("type", "string"), text)
 
 
-standard = StandardModel()
+talker = StandardModel()

@@ -17,6 +17,22 @@ effect: READ
 """
 
 
+def test_a_tool_names_the_namespaces_of_a_store() -> None:
+    assert parse_service_file(GOOD + 'store: [memories, "users.ann"]', FOLDER).store == ("memories", "users.ann")
+    assert parse_service_file(GOOD, FOLDER).store is None
+
+
+@pytest.mark.parametrize("value", ["[]", "memories", '[""]', '["a..b"]', '[".a"]', "[1]"])
+def test_what_names_no_namespace_is_refused(value: str) -> None:
+    (problem,) = _problems(GOOD + f"store: {value}")
+    assert "store: must be a list of namespaces of the agent's store" in problem
+
+
+def test_only_a_tool_has_a_store() -> None:
+    text = GOOD.replace("kind: tool", "kind: model").replace("effect: READ", "store: [memories]")
+    assert _problems(text) == ["service.yaml:6: store: is only for tools"]
+
+
 def _problems(text: str) -> list[str]:
     with pytest.raises(ServiceFileError) as wrong:
         parse_service_file(text, FOLDER)
@@ -54,9 +70,28 @@ breaker: {window: 10s}
 retry: {attempts: 1}
 """
     assert parse_service_file(text, FOLDER) == ServiceFile(
-        FOLDER, "assistant", "agent", "0.1.0", "assistant:build", None, ("calculator", "handbook"), "router",
+        FOLDER, "assistant", "agent", "0.1.0", "assistant:build", None, ("calculator", "handbook"), ("router",),
         (("SETTING", "on"),), "async", 3, 0, 7, 9, True, 512 * 1024**2, 1.5,
     )  # fmt: skip
+
+
+def test_of_limits_the_runtime_reads_what_only_it_can_count() -> None:
+    model = GOOD.replace("kind: tool", "kind: model").replace("effect: READ\n", "")
+    limits = "limits: {deadline: 5s, tokens: {prompt: 100, answer: 20, per_minute: 5000}}\n"
+    bounded = parse_service_file(model + limits, FOLDER)
+    assert (bounded.prompt_tokens, bounded.answer_tokens) == (100, 20)
+    free = parse_service_file(model + "limits: {tokens: {per_minute: 5000}}\n", FOLDER)
+    assert (free.prompt_tokens, free.answer_tokens) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "models"),
+    [("router", ("router",)), ("[provider, router]", ("provider", "router")), ("[router]", ("router",)), ("[]", ())],
+)
+def test_an_agents_models_are_one_or_several_in_order(written: str, models: tuple[str, ...]) -> None:
+    text = GOOD.replace("kind: tool", "kind: agent").replace("effect: READ\n", "")
+
+    assert parse_service_file(f"{text}uses:\n  model: {written}\n", FOLDER).uses_models == models
 
 
 def test_a_service_can_ask_for_a_process_for_each_call() -> None:
@@ -79,6 +114,9 @@ def test_a_service_can_ask_for_a_process_for_each_call() -> None:
         (GOOD.replace("kind: tool", "kind: model"), "service.yaml:6: effect: is only for tools"),
         (GOOD + "uses: {tools: [x]}\n", "service.yaml:7: uses: is only for agents"),
         (GOOD + "uses:\n  tools: x\n", "service.yaml:8: uses.tools: must be a list of names"),
+        (GOOD + "uses:\n  model: X\n", "service.yaml:8: uses.model: must be the name of a service"),
+        (GOOD + "uses:\n  model: [a, X]\n", "service.yaml:8: uses.model: must be a list of names"),
+        (GOOD + "uses:\n  model: [a, a]\n", "service.yaml:8: uses.model: names a model twice"),
         (GOOD + "env: {A: 1}\n", "service.yaml:7: env: must hold texts"),
         (GOOD + "env: [A]\n", "service.yaml:7: env: must hold texts"),
         (GOOD + 'env: {"A=B": "c"}\n', "service.yaml:7: env: must hold names that an environment can have"),
@@ -94,6 +132,10 @@ def test_a_service_can_ask_for_a_process_for_each_call() -> None:
         (GOOD + "runtime: {memory: 1024}\n", "runtime.memory: must be a size like"),
         (GOOD + "runtime: {memory: 0MiB}\n", "runtime.memory: must be a size like"),
         (GOOD + "runtime: {start_timeout: 10}\n", "runtime.start_timeout: must be a duration like"),
+        (GOOD + "limits: {tokens: {prompt: 0}}\n", "limits.tokens.prompt: must be a whole number from 1"),
+        (GOOD + "limits: {tokens: {answer: 1.5}}\n", "limits.tokens.answer: must be a whole number from 1"),
+        (GOOD + "limits:\n  tokens: {prompt: 9}\n", "service.yaml:8: limits.tokens: is only for models"),
+        (GOOD + "limits:\n  tokens: 9\n", "service.yaml:8: limits.tokens: must hold keys and values"),
         (GOOD + "runtime: [1]\n", "service.yaml:7: runtime: must hold keys and values"),
         ("- a\n", "service.yaml:1: must hold keys and values"),
         ("", "service.yaml:1: must hold keys and values"),

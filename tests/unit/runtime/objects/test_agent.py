@@ -26,6 +26,12 @@ def asked(*texts: str, state: bytes = b"") -> agent_pb2.AgentInput:
     return agent_pb2.AgentInput(target="it", messages=messages, state_json=state)
 
 
+def typed(state: bytes) -> agent_pb2.AgentInput:
+    given = asked("a", state=state)
+    given.typed_state = True
+    return given
+
+
 def invoke(served: Any, given: agent_pb2.AgentInput) -> agent_pb2.RunFinished:
     (message,) = collect(served, "Invoke", agent_pb2.AgentServiceInvokeRequest(input=given).SerializeToString())
     return agent_pb2.AgentServiceInvokeResponse.FromString(message).result
@@ -133,6 +139,20 @@ def test_a_graphs_state_goes_in_and_comes_back(serve: Any) -> None:
     assert events[-1].run_finished.message.content[0].text == "counted"
 
 
+NOTES = b'{"notes": [{"$firebreak": "tuple", "value": ["a"]}]}'
+MINE = {"$firebreak": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("given", "added"),
+    [(asked("a", state=NOTES), MINE), (typed(NOTES), {"$firebreak": "object", "value": MINE})],
+)
+def test_state_is_plain_json_unless_it_is_asked_for_otherwise(serve: Any, given: Any, added: Any) -> None:
+    result = invoke(serve("noting", "agent", module="agents"), given)
+
+    assert orjson.loads(result.state_json)["notes"] == [*orjson.loads(NOTES)["notes"], added]
+
+
 def test_a_graph_that_never_ends_is_stopped_with_words(serve: Any) -> None:
     with pytest.raises(ServedError) as error:
         invoke(serve("endless", "agent", module="frameworks"), asked("go"))
@@ -162,7 +182,9 @@ def test_a_chain_that_begins_with_a_model_gets_the_messages(agent: Any) -> None:
     ("given", "field"),
     [
         (asked(), "input.messages"),
+        (asked(state=b'{"mood": "good"}'), "input.messages"),
         (asked("a", state=b"{"), "input.state"),
+        (typed(b'{"mood": {"$firebreak": "gun"}}'), "input.state"),
         (asked("a", state=b'{"messages": []}'), "input.state.messages"),
         (agent_pb2.AgentInput(messages=[payload_pb2.Message()]), "input.messages[0]"),
     ],
@@ -182,11 +204,17 @@ def test_what_an_agent_raises_passes_to_the_worker(agent: Any, builder: str) -> 
 
 
 def test_describe_names_what_it_uses(serve: Any) -> None:
-    served = serve("graph", "agent", module="frameworks", uses_tools=("add",), uses_model="router")
+    used = {"uses_tools": ("add",), "uses_models": ("router", "other")}
+    served = serve("graph", "agent", module="frameworks", **used)
 
     spec = agent_pb2.AgentServiceDescribeResponse.FromString(served.describe()).spec
 
-    assert (spec.name, list(spec.tools), spec.model) == ("graph", ["add"], "router")
+    assert (spec.name, list(spec.tools), spec.model, list(spec.models)) == (
+        "graph",
+        ["add"],
+        "router",
+        ["router", "other"],
+    )
     assert spec.description == "A graph that calls tools."
     assert served.mode == "async"
 
@@ -205,7 +233,7 @@ def test_the_dummy_pass_builds_and_runs_without_a_thread_left(serve: Any, builde
     before = threading.active_count()
 
     with caplog.at_level("DEBUG", "firebreak_runtime"):
-        serve(builder, "agent", module="frameworks", uses_tools=("add-it",), uses_model="router").warm()
+        serve(builder, "agent", module="frameworks", uses_tools=("add-it",), uses_models=("router",)).warm()
 
     assert threading.active_count() == before
     assert "dummy pass failed" not in caplog.text

@@ -102,7 +102,7 @@ async def test_what_is_no_message_of_a_conversation_is_left_out() -> None:
 async def test_a_state_that_is_no_json_is_marked() -> None:
     written = Written()
 
-    await Journal(written.send).state("node", {"it": object()})
+    await Journal(written.send).updated("node", {"it": object()})
 
     assert orjson.loads(written.events[0].state_updated.update_json) == {"it": {"not_json": "builtins.object"}}
 
@@ -122,3 +122,66 @@ async def test_a_journal_that_only_listens_sends_nothing() -> None:
     await journal.message(AIMessage("hello"))
 
     assert not journal.streams
+
+
+CHUNK: Any = AIMessageChunk(
+    content="",
+    id="m",
+    tool_call_chunks=[{"name": "add", "args": '{"a', "id": "c", "index": 4, "type": "tool_call_chunk"}],
+)
+
+
+async def test_whole_chunks_are_told_only_where_they_are_asked_for() -> None:
+    plain, whole = Written(), Written()
+
+    for journal in (Journal(plain.send), Journal(whole.send, whole_chunks=True)):
+        await journal.chunk(AIMessageChunk(content="hello", id="m"))
+        await journal.chunk(CHUNK)
+        await journal.chunk(AIMessageChunk(content="", id="m"))
+        await journal.message(AIMessage("hello", id="m", tool_calls=[CALL]))
+        await journal.message(AIMessage("at once", id="n"))
+
+    deltas = [event.content_delta for event in whole.events if event.HasField("content_delta")]
+    assert [event.content_delta.text for event in plain.events if event.HasField("content_delta")] == [
+        "hello",
+        "at once",
+    ]
+    assert [(delta.text, delta.HasField("chunk")) for delta in deltas] == [("hello", False), ("", True)]
+    assert (deltas[1].chunk.tool_requests[0].args_json, deltas[1].chunk.tool_requests[0].index) == (b'{"a', 0)
+
+
+async def test_an_update_names_its_messages_and_what_it_takes_out() -> None:
+    written = Written()
+    changed = HumanMessage("new words", id="q")
+
+    await Journal(written.send).updated("node", {"n": 1}, [RemoveMessage(id="r"), changed], [changed])
+    await Journal(written.send).updated("silent", None)
+
+    first, second = (event.state_updated for event in written.events)
+    assert (first.node, first.update_json, list(first.message_ids), list(first.removed_ids)) == (
+        "node",
+        b'{"n":1}',
+        ["q"],
+        ["r"],
+    )
+    assert [message.content[0].text for message in first.changed] == ["new words"]
+    assert (second.node, second.update_json) == ("silent", b"")
+
+
+async def test_states_are_asked_for_and_need_a_stream() -> None:
+    assert Journal(Written().send, states=True).states
+    assert not Journal(Written().send).states
+    assert not Journal(None, states=True).states
+
+
+async def test_reports_and_states_are_events() -> None:
+    written = Written()
+    journal = Journal(written.send, states=True)
+
+    await journal.custom({"half": "way"})
+    await journal.reached({"n": 1}, [HumanMessage("x", id="q")], [])
+
+    assert written.kinds == ["custom", "state_reached"]
+    assert orjson.loads(written.events[0].custom.data_json) == {"half": "way"}
+    reached = written.events[1].state_reached
+    assert (orjson.loads(reached.state_json), list(reached.message_ids)) == ({"n": 1}, ["q"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from firebreak.v1 import payload_pb2, tool_pb2
+from firebreak_runtime.artifacts import LIMIT
 from firebreak_runtime.errors import ServedError
 from firebreak_runtime.served import Served
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -172,3 +174,59 @@ def test_warming_starts_no_thread_and_runs_nothing_of_the_tool(serve: Any, name:
     serve(name, "tool").warm()
 
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [
+        ("look_up", {"type": "array"}),
+        ("measures", {"type": "object", "required": ["x"]}),
+        ("add", None),
+        ("odd_artifact", None),
+        ("untold_artifact", None),
+        ("raw_artifact", None),
+    ],
+)
+def test_the_schema_of_the_artifact_is_told_where_the_tool_declares_one(serve: Any, name: str, schema: Any) -> None:
+    told = spec_of(serve(name, "tool")).output_schema_json
+
+    found = orjson.loads(told) if told else None
+    assert found == schema if schema is None else schema.items() <= found.items()
+
+
+def test_what_the_artifact_is_fits_its_schema(serve: Any) -> None:
+    found = run(serve("measures", "tool"), {"x": 3})
+
+    assert (found.artifact.media_type, found.artifact.data) == ("application/json", b'{"x":3}')
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_an_artifact_is_bounded(serve: Any, mode: str, more: int) -> None:
+    served = serve("large_artifact", "tool", mode=mode)
+    if not more:
+        assert len(run(served, {"size": LIMIT}).artifact.data) == LIMIT
+        return
+    with pytest.raises(ServedError) as error:
+        run(served, {"size": LIMIT + more})
+    assert error.value.reason == "RESPONSE_TOO_LARGE"
+    assert error.value.message == (
+        f"The tool's result is too large: an artifact has at most {LIMIT} bytes, not {LIMIT + 1}. Ask for less."
+    )
+
+
+async def test_cancelling_in_the_midst_of_a_stream_ends_the_tools_coroutine(serve: Any) -> None:
+    served, first = serve("reports_and_waits", "tool"), asyncio.Event()
+    call = tool_pb2.ToolCall(tool_call_id="c-1", args_json=b'{"text": "cancelled"}')
+
+    async def emit(message: bytes) -> None:
+        first.set()
+
+    request = tool_pb2.ToolServiceStreamRequest(call=call).SerializeToString()
+    task = asyncio.create_task(served.acall("Stream", request, emit))
+    await first.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert samples.ended == ["cancelled"]

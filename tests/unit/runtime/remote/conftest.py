@@ -52,7 +52,7 @@ def gateway(tmp_path: Path) -> Iterator[FakeGateway]:
 
 @pytest.fixture
 def env(gateway: FakeGateway, tmp_path: Path) -> WorkerEnv:
-    service = ServiceFile(tmp_path, "assistant", "agent", "1.0.0", "x:y", uses_tools=("add",), uses_model="router")
+    service = ServiceFile(tmp_path, "assistant", "agent", "1.0.0", "x:y", uses_tools=("add",), uses_models=("router",))
     return WorkerEnv(gateway.address, gateway.token_file, service)
 
 
@@ -65,13 +65,13 @@ def door(env: WorkerEnv) -> Iterator[Gateway]:
 
 @pytest.fixture
 def serve(tmp_path: Path, gateway: FakeGateway) -> Callable[..., Served]:
-    """Puts an object of samples.py behind the gateway."""
+    """Puts an object of samples.py (or another module) behind the gateway."""
 
-    def make(name: str, kind: str, **fields: Any) -> Served:
-        entrypoint = f"tests.unit.runtime.samples:{name}"
+    def make(name: str, kind: str, *, module: str = "samples", **fields: Any) -> Served:
+        entrypoint = f"tests.unit.runtime.{module}:{name}"
         fields.setdefault("effect", "READ" if kind == "tool" else None)
         served = load(ServiceFile(tmp_path, name.replace("_", "-"), kind, "1.2.3", entrypoint, **fields))
-        gateway.serve({"tool": "ToolService", "model": "ModelService", "agent": "AgentService"}[kind], served)
+        gateway.serve(f"{kind.capitalize()}Service", served)
         return served
 
     return make

@@ -24,10 +24,16 @@ QUESTION = agent_pb2.AgentInput(
 BUILDERS = pytest.mark.parametrize("builder", frameworks.BUILDERS)
 
 
-async def ask(env: WorkerEnv, builder: str, method: str = "Run", tools: tuple[str, ...] = ("add",)) -> list[Any]:
+async def ask(
+    env: WorkerEnv,
+    builder: str,
+    method: str = "Run",
+    tools: tuple[str, ...] = ("add",),
+    models: tuple[str, ...] = ("router",),
+) -> list[Any]:
     """Starts the agent as its worker would, and asks it once."""
     entrypoint = f"tests.unit.runtime.frameworks:{builder}"
-    service = ServiceFile(Path.cwd(), "assistant", "agent", "1.0.0", entrypoint, uses_tools=tools, uses_model="router")
+    service = ServiceFile(Path.cwd(), "assistant", "agent", "1.0.0", entrypoint, uses_tools=tools, uses_models=models)
     served = load(service)
     await served.start(WorkerEnv(env.gateway, env.token_file, service))
     request: Any = {"Run": agent_pb2.AgentServiceRunRequest, "Invoke": agent_pb2.AgentServiceInvokeRequest}[method]
@@ -138,6 +144,31 @@ async def test_a_failing_model_ends_the_run_with_its_reason(
     assert error.value.reason == "AGENT_FAILED"
     assert error.value.metadata == {"cause": "CIRCUIT_OPEN", "cause_target": "router"}
     assert "the model keeps failing" in error.value.message
+
+
+@BUILDERS
+@pytest.mark.parametrize("method", ["Invoke", "Run"])
+async def test_the_next_model_answers_where_the_first_cannot(
+    builder: str, method: str, serve: Any, env: WorkerEnv, gateway: FakeGateway, in_call: CallContext
+) -> None:
+    serve("add", "tool")
+    serve("scripted", "model")
+    for name in ("Generate", "Stream"):
+        _away(gateway, f"/firebreak.v1.ModelService/{name}")
+
+    *_, last = await ask(env, builder, method, models=("away", "router"))
+
+    result = last.result if method == "Invoke" else last.run_finished
+    assert result.message.content[0].text == "I read 8"
+    assert orjson.loads(result.message.metadata_json)["firebreak_target"] == "router"
+
+
+def _away(gateway: FakeGateway, method: str) -> None:
+    """The model "away" keeps failing, every other one answers."""
+    fine = gateway.answers[method]
+    gateway.fail(method, "CIRCUIT_OPEN")
+    fails = gateway.answers[method]
+    gateway.answers[method] = lambda request, context: (fails if b"away" in request else fine)(request, context)
 
 
 async def test_cancelling_the_run_cancels_the_tool(

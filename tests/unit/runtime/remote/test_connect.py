@@ -94,8 +94,35 @@ async def test_a_missing_model_is_a_model_whose_calls_fail(serve: Any, env: Work
         await proxies.model.ainvoke("hello")
 
 
+async def test_models_are_asked_in_their_order(serve: Any, env: WorkerEnv) -> None:
+    serve("add", "tool")
+    serve("scripted", "model")
+    service = replace(env.service, uses_models=("router", "other"))
+
+    proxies = await made(replace(env, service=service), Time())
+
+    assert proxies.model is not None and proxies.missing == ()
+    assert [model.target for model in (proxies.model, *proxies.model.fallbacks)] == ["router", "other"]
+
+
+async def test_a_missing_model_keeps_its_place_in_the_order(serve: Any, env: WorkerEnv, gateway: FakeGateway) -> None:
+    serve("add", "tool")
+    serve("scripted", "model")
+    fine = gateway.answers[MODEL]
+    gateway.fail(MODEL, "TARGET_UNKNOWN")
+    missing = gateway.answers[MODEL]
+    gateway.answers[MODEL] = lambda request, context: (missing if b"gone" in request else fine)(request, context)
+    service = replace(env.service, uses_models=("gone", "router"))
+
+    proxies = await made(replace(env, service=service), Time())
+
+    assert proxies.missing == ("gone",)
+    assert proxies.model is not None and proxies.model.target == "gone"
+    assert [model.model_name for model in proxies.model.fallbacks] == ["scripted"]
+
+
 async def test_an_agent_that_uses_nothing_asks_nothing(env: WorkerEnv, gateway: FakeGateway) -> None:
-    alone = replace(env, service=replace(env.service, uses_tools=(), uses_model=None))
+    alone = replace(env, service=replace(env.service, uses_tools=(), uses_models=()))
 
     assert await made(alone, Time()) == connect.Proxies((), None, ())
     assert gateway.seen == []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -62,6 +64,60 @@ def test_outside_of_a_call_there_is_no_session(way: str, gateway: FakeGateway, d
 
     assert "firebreak-session" not in gateway.seen[0].metadata
     assert "traceparent" not in gateway.seen[0].metadata
+
+
+@WAYS
+def test_outside_of_a_call_the_timeout_is_the_callers(way: str, gateway: FakeGateway, door: Gateway) -> None:
+    call_either(way, door)
+    call_either(way, door, timeout=90.0)
+
+    assert 50 < gateway.seen[0].remaining < 61
+    assert 80 < gateway.seen[1].remaining < 91
+
+
+class Span:
+    """What OpenTelemetry's API says of a span."""
+
+    def __init__(self, trace_id: int, valid: bool = True) -> None:
+        self.trace_id, self.span_id, self.trace_flags, self.is_valid = trace_id, 0xAB, 1, valid
+
+    def get_span_context(self) -> Span:
+        return self
+
+
+def in_span(monkeypatch: pytest.MonkeyPatch, span: Span) -> None:
+    """The program has imported OpenTelemetry and is in this span."""
+    api = ModuleType("opentelemetry.trace")
+    api.get_current_span = lambda: span  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", api)
+
+
+@WAYS
+def test_a_programs_own_span_is_the_parent(way: str, gateway: FakeGateway, door: Gateway, monkeypatch: Any) -> None:
+    in_span(monkeypatch, Span(0x1F))
+
+    call_either(way, door)
+
+    assert gateway.seen[0].metadata["traceparent"] == f"00-{'0' * 30}1f-{'0' * 14}ab-01"
+
+
+def test_without_a_span_no_trace_is_sent(gateway: FakeGateway, door: Gateway, monkeypatch: Any) -> None:
+    in_span(monkeypatch, Span(0, valid=False))
+    call_either("sync", door)
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    call_either("sync", door)
+
+    assert all("traceparent" not in seen.metadata for seen in gateway.seen)
+
+
+def test_the_served_calls_trace_comes_first(
+    gateway: FakeGateway, door: Gateway, in_call: CallContext, monkeypatch: Any
+) -> None:
+    in_span(monkeypatch, Span(0x1F))
+
+    call_either("sync", door)
+
+    assert gateway.seen[0].metadata["traceparent"] == in_call.traceparent
 
 
 @WAYS

@@ -12,7 +12,6 @@ from firebreak_runtime.remote import RemoteError
 from firebreak_runtime.remote.prompt import choice_of
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
-from pydantic import BaseModel
 
 from tests.unit.runtime import samples
 from tests.unit.runtime.fake_gateway import FakeGateway
@@ -133,15 +132,6 @@ def test_stop_and_parameters_go_along(remote_model: Any, gateway: FakeGateway) -
     first, second = samples.scripted.seen
     assert (first["temperature"], first["max_tokens"], first["stop"]) == (0.25, 9, ["!"])
     assert (second["temperature"], second["stop"]) == (1.0, ["."])
-
-
-def test_structured_output_works(remote_model: Any) -> None:
-    class Sum(BaseModel):
-        """A sum."""
-
-        a: int
-
-    assert remote_model().with_structured_output(Sum).invoke("x") == Sum(a=5)
 
 
 @WAYS

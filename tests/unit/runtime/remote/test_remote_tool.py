@@ -245,3 +245,50 @@ def test_an_answer_against_the_contract_is_a_text_too(result: Any, remote_tool: 
     ]
 
     assert invoke("sync", tool, {"a": 1}).content == "the tool gave no usable answer."
+
+
+def plainly(way: str, tool: Any, args: Any) -> Any:
+    """Invoked by a program, not for a model."""
+
+    async def ainvoke() -> Any:
+        try:
+            return await tool.ainvoke(args)
+        finally:
+            if isinstance(tool, RemoteTool):
+                await tool.gateway.aclose()
+
+    return tool.invoke(args) if way == "sync" else asyncio.run(ainvoke())
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "what", ["text", "number", "nothing", "object", "tuple", "bytes", "documents", "message", "blocks", "own"]
+)
+def test_a_program_gets_what_the_tool_returned(way: str, what: str, remote_tool: Any) -> None:
+    there = plainly(way, remote_tool("returns"), {"what": what})
+    here = plainly(way, samples.returns, {"what": what})
+
+    assert there == here and type(there) is type(here)
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [("model", {"x": 1}), ("handle", '{"not_json":"builtins.object"}'), ("surrogate", "?")],
+)
+def test_what_json_has_no_word_for_is_what_it_holds_or_a_text(what: str, value: Any, remote_tool: Any) -> None:
+    assert plainly("sync", remote_tool("returns"), {"what": what}) == value
+
+
+def test_a_program_gets_content_and_no_artifact(remote_tool: Any) -> None:
+    assert plainly("sync", remote_tool("look_up"), {"words": "x"}) == plainly("sync", samples.look_up, {"words": "x"})
+
+
+def test_a_tool_that_takes_its_calls_id_answers_as_to_a_model(remote_tool: Any) -> None:
+    assert plainly("sync", remote_tool("with_call_id"), {"text": "hi"}).startswith("hi in call_")
+
+
+def test_what_a_program_gets_is_bounded(remote_tool: Any) -> None:
+    tool = remote_tool("returns")
+
+    assert len(plainly("sync", tool, {"what": "largest"})) == 8 * 1024**2 - 2
+    assert plainly("sync", tool, {"what": "too large"}) == "the tool's answer is too large. Ask for less."
