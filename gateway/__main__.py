@@ -43,25 +43,30 @@ def check(loaded: Loaded) -> int:
     if problems := loaded.missing_files():
         raise ConfigError(problems)
     certificates(loaded)
-    count = len(loaded.services)
-    print(f"the configuration is right: {count} services, {len(loaded.config.listeners)} listeners")
+    routes = f"{len(loaded.routes)} routes, " if loaded.routes else ""
+    services, listeners = len(loaded.services), len(loaded.config.listeners)
+    print(f"the configuration is right: {services} services, {routes}{listeners} listeners")
     return 0
 
 
 async def serve(loaded: Loaded) -> int:
-    """Runs the gateway until SIGTERM or SIGINT; the same signal a second time kills it."""
+    """Runs the gateway until SIGTERM or SIGINT; the same signal a second time kills it.
+
+    SIGHUP reads the configuration anew, as a change of its files does.
+    """
     from gateway.adapters.telemetry.lines import LineWriter
     from gateway.adapters.telemetry.log import configure
     from gateway.assembly import assemble
     from gateway.lifecycle import run
 
-    stop = asyncio.Event()
+    stop, again = asyncio.Event(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _on(number, stop))
     lines = LineWriter(_write)
     configure(loaded.config.telemetry.log, lines.line)
     try:
-        parts = await assemble(loaded, lines)
+        parts = await assemble(loaded, lines, again)
         return 0 if await run(parts, stop, loaded.config.drain) else FAILED
     finally:
         lines.close()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from firebreak.v1 import agent_pb2, embedding_pb2, model_pb2, retriever_pb2, tool_pb2
 from google.protobuf.message import DecodeError
 
-from gateway.routes import Method
+from gateway.routes import Kind, Method
 
 
 class ContractError(Exception):
@@ -23,8 +23,8 @@ class Answer(Protocol):
         """Whether the message that came last is the answer's last."""
         ...
 
-    def message(self, data: bytes) -> None:
-        """The next message came."""
+    def message(self, data: bytes) -> Any:
+        """The next message came. Returns what it says, parsed; None where nothing describes it."""
         ...
 
     def end(self) -> None:
@@ -34,9 +34,31 @@ class Answer(Protocol):
 
 def answer(method: Method) -> Answer:
     """A fresh check for one call of `method`."""
+    if method.kind is Kind.SERVICE:
+        return _Any(method.streams_response)
     if method.streams_response:
         return _Stream(*_STREAMS[method.name])
     return _Unary(*_UNARIES[method.name])
+
+
+class _Any:
+    """Whatever a routed service answers: its caller knows the contract. Where only one comes, the first message is the last."""
+
+    __slots__ = ("_complete", "_streams")
+
+    def __init__(self, streams: bool) -> None:
+        self._streams = streams
+        self._complete = False
+
+    @property
+    def complete(self) -> bool:
+        return self._complete
+
+    def message(self, data: bytes) -> Any:  # noqa: ARG002 - nothing is read of it
+        self._complete = not self._streams
+
+    def end(self) -> None:
+        """Nothing is missing."""
 
 
 class _Unary:
@@ -53,12 +75,14 @@ class _Unary:
     def complete(self) -> bool:
         return self._seen
 
-    def message(self, data: bytes) -> None:
+    def message(self, data: bytes) -> Any:
         if self._seen:
             raise ContractError("it sent a second answer")
         self._seen = True
-        if not self._complete(_parsed(self._parse, data)):
+        response = _parsed(self._parse, data)
+        if not self._complete(response):
             raise ContractError("its answer lacks a required field")
+        return response
 
     def end(self) -> None:
         if not self._seen:
@@ -81,7 +105,7 @@ class _Stream:
     def complete(self) -> bool:
         return self._finished
 
-    def message(self, data: bytes) -> None:
+    def message(self, data: bytes) -> Any:
         if self._finished:
             raise ContractError("it sent an event after the terminal one")
         event = _parsed(self._parse, data)
@@ -95,6 +119,7 @@ class _Stream:
             self._finished = True
             if not self._complete(getattr(event, kind)):
                 raise ContractError("its terminal event lacks a required field")
+        return event
 
     def end(self) -> None:
         if not self._finished:

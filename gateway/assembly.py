@@ -13,7 +13,7 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from gateway import stack
+from gateway import stack, usage
 from gateway.adapters.admin import Admin, Sources
 from gateway.adapters.config_files import ConfigError, Loaded
 from gateway.adapters.identity.make import MadeIdentity, make_identity
@@ -31,12 +31,12 @@ from gateway.filters.circuit_breaker import Breakers
 from gateway.ids import call_ids
 from gateway.local_services import catalog, explain
 from gateway.ports import Clock
+from gateway.reload import Reload, targets
 from gateway.routes import CATALOG_LIST, DECISION_EXPLAIN, METHODS
 from gateway.running import Running
-from gateway.server import Bound, Edge, Route, ServerLimits, make_server
+from gateway.server import Bound, Edge, Route, Routed, ServerLimits, make_server
 from gateway.service import Filter
 from gateway.status import Status
-from gateway.targets import Target
 
 _MESSAGE_FACTOR = 4
 """How many times the largest allowed request a message may be and still get an error that names the limit."""
@@ -71,21 +71,25 @@ class Parts:
     admin: Admin
     record: Record
     journal: JournalWriter | NoJournal
+    reload: Reload
     progress: Progress
 
 
-async def assemble(loaded: Loaded, lines: LineWriter) -> Parts:
-    """Makes all parts; loads the policy. Raises ConfigError where the configuration turns out wrong only now."""
+async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> Parts:
+    """Makes all parts; loads the policy. `again` asks for the configuration to be read anew.
+
+    Raises ConfigError where the configuration turns out wrong only now.
+    """
     if problems := loaded.missing_files():
         raise ConfigError(problems)
     clock, progress = asyncio.get_running_loop().time, Progress()
     policy = await _policy(loaded, clock)
-    identity = _identity(loaded, progress, clock)
     upstream = GrpcUpstream(clock)
-    targets = [Target(config, entry.address, entry.identity) for entry, config in loaded.services]
-    registry = Registry(targets, upstream.channel)
+    registry = Registry(targets(loaded), upstream.channel, upstream.retire)
+    reload = Reload(loaded, registry, again, time.time)
+    identity = _identity(loaded, registry.identities, progress, clock)
     breakers = Breakers(clock)
-    record = _record(loaded, lines, progress, breakers, lambda: journal.report(), clock)
+    record = _record(loaded, lines, progress, breakers, lambda: journal.report(), reload.report, clock)
     journal = make_journal(
         loaded.config.journal,
         loaded.root,
@@ -113,16 +117,20 @@ async def assemble(loaded: Loaded, lines: LineWriter) -> Parts:
         new_id=call_ids(),
     )
     public = PublicServices()
-    servers = _servers(loaded, _routes(built, registry), built.refused, public, progress, clock)
+    routed = _routed(built, registry)
+    servers = _servers(loaded, _routes(built, registry), built.refused, public, routed, progress, clock)
     status = Status(
         version=version("firebreak"),
         started=clock(),
         clock=clock,
         policy=policy,
         targets=registry,
+        coming=registry.coming,
+        configuration=reload.report,
         breaker=lambda target: breakers.get(target).state(clock()),
         numbers=record.latencies.summary,
         journal=journal.report,
+        usage=built.usage,
     )
     admin = _admin(
         loaded,
@@ -130,9 +138,10 @@ async def assemble(loaded: Loaded, lines: LineWriter) -> Parts:
             missing=lambda: progress.missing() | journal.missing(),
             metrics=lambda: (record.metrics.render(), CONTENT_TYPE_LATEST),
             status=status.report,
+            usage=lambda: usage.report(built.usage),
         ),
     )
-    return Parts(policy, identity, registry, upstream, public, servers, admin, record, journal, progress)
+    return Parts(policy, identity, registry, upstream, public, servers, admin, record, journal, reload, progress)
 
 
 def certificates(loaded: Loaded) -> dict[str, LiveCertificate]:
@@ -158,12 +167,12 @@ async def _policy(loaded: Loaded, clock: Clock) -> LivePolicy:
     return policy
 
 
-def _identity(loaded: Loaded, progress: Progress, clock: Clock) -> MadeIdentity:
+def _identity(loaded: Loaded, services: Mapping[str, str], progress: Progress, clock: Clock) -> MadeIdentity:
     config = loaded.config
     try:
         return make_identity(
             config.identity,
-            {entry.identity: service.name for entry, service in loaded.services},
+            services,
             {listener.name: listener.accept for listener in config.listeners},
             progress.in_flight,
             secrets.token_hex(8),
@@ -180,6 +189,7 @@ def _record(
     progress: Progress,
     breakers: Breakers,
     journal: Callable[[], Mapping[str, Any]],
+    configuration: Callable[[], Mapping[str, Any]],
     clock: Clock,
 ) -> Record:
     def states() -> Mapping[str, str]:
@@ -190,6 +200,7 @@ def _record(
         in_flight=lambda: len(progress.in_flight),
         breaker_states=states,
         journal=journal,
+        configuration=configuration,
         lines=lines,
         version=version("firebreak"),
         clock=clock,
@@ -205,11 +216,22 @@ def _routes(built: stack.Stack, registry: Registry) -> dict[str, Route]:
     return routes | {method.name: (method, built.gateway(service)) for method, service in own.items()}
 
 
+def _routed(built: stack.Stack, registry: Registry) -> Routed:
+    """Looked up for each call: routed services come and go."""
+
+    def find(name: str) -> Route | None:
+        method = registry.method(name)
+        return (method, built.serve) if method is not None else None
+
+    return find
+
+
 def _servers(
     loaded: Loaded,
     routes: Mapping[str, Route],
     refused: Filter,
     public: PublicServices,
+    routed: Routed,
     progress: Progress,
     clock: Clock,
 ) -> tuple[Bound, ...]:
@@ -221,7 +243,15 @@ def _servers(
 
     def server(index: int, listener: Listener) -> Bound:
         edge = Edge(
-            listener, routes, refused, public.handlers(), progress.running, clock, new_id, limits.request_seconds
+            listener,
+            routes,
+            refused,
+            public.handlers(),
+            routed,
+            progress.running,
+            clock,
+            new_id,
+            limits.request_seconds,
         )
         certificate = live.get(listener.name)
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.core.deadline import Deadline
+from gateway.core.usage import Used
 from gateway.errors import Code
 from gateway.routes import Method
 
@@ -109,7 +110,9 @@ class Facts:
     names and `described` what it had said of itself by then. `document` is what policy was asked and `judged` what it
     decided. `answers` are the response messages as far as the journal keeps them, `answers_cut` says that some were left out
     for want of memory. `complete`: the message that passes now, or passed, is the answer's last. `requests` counts the messages
-    of a streamed request, of which `request_bytes` are the sum. `headed`: the target's initial metadata went to the caller.
+    of a streamed request, of which `request_bytes` are the sum, `asked` is when it was complete; `asks` and `asks_cut` are to
+    it what `answers` and `answers_cut` are to the answer. `headed`: the target's initial metadata went to the caller.
+    `answer_text` are the bytes that a model has written so far, `used` the tokens that its call took.
     """
 
     started: float
@@ -139,7 +142,12 @@ class Facts:
     answers_cut: bool = False
     complete: bool = False
     requests: int = 1
+    asked: float | None = None
+    asks: list[bytes] = field(default_factory=list)
+    asks_cut: bool = False
     headed: bool = False
+    answer_text: int = 0
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True)

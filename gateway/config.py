@@ -203,12 +203,16 @@ class Recorded(Config):
     mask: tuple[str, ...] = Field(default=(), strict=False)
 
 
+_Namespace = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$")]
+
+
 class ServiceConfig(Config):
     """A service.yaml: one agent, tool, model, retriever or embedding in a process of its own.
 
     `entrypoint` is "module:object" in the service's folder. `python` asks for an interpreter, e.g. "3.12".
     `effect` is only for tools; other kinds are READ (models, retrievers, embeddings) or MUTATING (agents). `env` are
-    plain settings for the service's process, never secrets.
+    plain settings for the service's process, never secrets. `store` are namespaces of an agent's store that a tool may read
+    and write; the agent's side and the tool's runtime keep to it.
     """
 
     name: Name
@@ -219,6 +223,7 @@ class ServiceConfig(Config):
     effect: Annotated[Effect, BeforeValidator(lambda v: Effect(v) if isinstance(v, str) else v)] | None = None
     uses: Uses = Uses()
     env: dict[str, str] = Field(default_factory=dict)
+    store: Annotated[tuple[_Namespace, ...], Field(min_length=1, strict=False)] | None = None
     runtime: Runtime = Runtime()
     limits: Limits = Limits()
     breaker: Breaker = Breaker()
@@ -233,6 +238,8 @@ class ServiceConfig(Config):
             raise ValueError("a tool declares its effect: READ, IDEMPOTENT or MUTATING")
         if self.kind is not Kind.TOOL and self.effect is not None:
             raise ValueError("effect is only for tools")
+        if self.kind is not Kind.TOOL and self.store is not None:
+            raise ValueError("store is only for tools")
         if self.kind is not Kind.AGENT and self.uses != Uses():
             raise ValueError("uses is only for agents")
         return self
@@ -444,7 +451,9 @@ class RouteConfig(Config):
     @model_validator(mode="after")
     def _nothing_to_mask_by(self) -> Self:
         if Recording.MASKED in (self.journal.requests, self.journal.answers):
-            raise ValueError("messages of a routed service are bytes that nothing can be masked in: full, hashed or none")
+            raise ValueError(
+                "messages of a routed service are bytes that nothing can be masked in: full, hashed or none"
+            )
         return self
 
     @property

@@ -40,6 +40,7 @@ async def _serve(parts: Parts, stop: asyncio.Event, drain: float) -> bool:
             ("policy", parts.policy.run()),
             ("identity", _forever(parts)),
             ("registry", parts.registry.run()),
+            ("configuration", parts.reload.run()),
             ("admin", parts.admin.run()),
         )
     }

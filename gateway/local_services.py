@@ -26,6 +26,7 @@ _KINDS = {
     Kind.MODEL: catalog_pb2.TARGET_KIND_MODEL,
     Kind.RETRIEVER: catalog_pb2.TARGET_KIND_RETRIEVER,
     Kind.EMBEDDING: catalog_pb2.TARGET_KIND_EMBEDDING,
+    Kind.SERVICE: catalog_pb2.TARGET_KIND_SERVICE,
 }
 _EFFECTS = {
     Effect.READ: payload_pb2.EFFECT_READ,
@@ -96,8 +97,10 @@ def _parse(kind: type[_M], request: bytes) -> _M:
 def _entry(target: Target) -> Any:
     """The name and kind are configuration; the rest is what the service says, empty until it has said it."""
     entry = catalog_pb2.Target(name=target.name, kind=_KINDS[target.kind], ready=target.state is State.READY)
-    if target.kind is Kind.TOOL:
+    if target.kind in (Kind.TOOL, Kind.SERVICE):
         entry.effect = _EFFECTS[target.config.declared_effect]
+    if target.routed is not None:
+        entry.methods.extend(target.routed.names)
     if (described := target.description) is not None:
         entry.description = described.description
         entry.version = described.version

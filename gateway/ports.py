@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from gateway.call import Call, Metadata, Principal, Session
+from gateway.call import Call, Exchange, Metadata, Principal, Session
 from gateway.core.deadline import Deadline
 from gateway.errors import CallError
+from gateway.routes import Method
 from gateway.service import Finish, Send
 from gateway.targets import Target
 
@@ -51,6 +52,23 @@ class Upstream(Protocol):
         """
         ...
 
+    async def carry(
+        self,
+        target: Target,
+        method: Method,
+        metadata: Metadata,
+        request: bytes,
+        exchange: Exchange,
+        deadline: Deadline,
+        send: Send,
+    ) -> Finish:
+        """As `call`, for a `method` of a routed service: whatever status the target gives is its own finish.
+
+        Where the method streams its requests they come from `exchange`, and `request` is empty. The target's initial metadata
+        goes to `exchange` before its first message, and as soon as it is here.
+        """
+        ...
+
 
 class AttemptRecord(Protocol):
     """One attempt's span. `metadata` are the trace headers for the target."""
@@ -88,6 +106,10 @@ class Journal(Protocol):
 
     def check(self) -> None:
         """Raises CallError JOURNAL_UNAVAILABLE when the journal is required and cannot be written now."""
+        ...
+
+    def asked(self, call: Call, message: bytes) -> None:
+        """A message of a streamed request is about to pass: keeps of it, as `answered` does, in `call.facts.asks`."""
         ...
 
     def answered(self, call: Call, message: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jsonschema_rs
 
@@ -22,10 +23,10 @@ class SchemaError(Exception):
 
 
 class Schemas:
-    """The compiled schemas of all tools."""
+    """The compiled schemas of all tools, each gone with its target."""
 
     def __init__(self) -> None:
-        self._compiled: dict[str, tuple[Description, Any]] = {}
+        self._compiled: WeakKeyDictionary[Target, tuple[Description, Any]] = WeakKeyDictionary()
 
     def violations(
         self, target: Target, args: Mapping[str, Any], injected: Iterable[str]
@@ -38,7 +39,7 @@ class Schemas:
         description = target.description
         if description is None or description.schema is None:
             return ()
-        validator = self._validator(target.name, description)
+        validator = self._validator(target, description)
         declared = description.schema.get("properties", {})
         smuggled = tuple(
             FieldViolation(f"call.injected_json.{name}", _INJECTED) for name in injected if name in declared
@@ -48,12 +49,12 @@ class Schemas:
         found = islice(validator.iter_errors(args), MAX_VIOLATIONS)
         return smuggled + tuple(violation for error in found for violation in _violations(error))
 
-    def _validator(self, name: str, description: Description) -> Any:
+    def _validator(self, target: Target, description: Description) -> Any:
         # Kept by the description itself, not by the hash in it: the hash is the service's own word.
-        compiled = self._compiled.get(name)
+        compiled = self._compiled.get(target)
         if compiled is None or compiled[0] is not description:
             compiled = (description, _compile(description.schema))
-            self._compiled[name] = compiled
+            self._compiled[target] = compiled
         return compiled[1]
 
 

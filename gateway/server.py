@@ -14,13 +14,14 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from gateway.call import Call, Facts, Metadata, Peer
+from gateway.call import Call, Exchange, Facts, Metadata, Peer
 from gateway.config import Listener
 from gateway.core.deadline import NEVER, Deadline
 from gateway.errors import CallError, Code, Reason
+from gateway.exchange import ContextExchange
 from gateway.local_services import unknown_method, without_request
 from gateway.ports import Clock
-from gateway.routes import Method, unknown
+from gateway.routes import Kind, Method, unknown
 from gateway.running import Running
 from gateway.service import Filter, Finish, Send, Service
 from gateway.time_limit import within
@@ -32,6 +33,9 @@ _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 Route = tuple[Method, Service]
 """A method and the chain that serves it."""
+
+Routed = Callable[[str], Route | None]
+"""Finds the route of a full method name; None where there is none."""
 
 NewId = Callable[[], str]
 """Makes a call id: 32 hexadecimal characters that sort by time."""
@@ -53,7 +57,8 @@ class ServerLimits:
 class Edge:
     """Serves the methods of one listener. Knows grpc's handler objects; the chain behind does not.
 
-    `refused` wraps what answers a call that has no method or no message: nothing but the record is in front of it.
+    `routed` finds the methods of routed services, which come and go. `refused` wraps what answers a call that has no method or
+    no message: nothing but the record is in front of it.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Edge:
         routes: Mapping[str, Route],
         refused: Filter,
         public: Mapping[str, Any],
+        routed: Routed,
         running: Running,
         clock: Clock,
         new_id: NewId,
@@ -69,6 +75,7 @@ class Edge:
     ) -> None:
         self._listener = listener
         self._secure = listener.tls is not None
+        self._routed = routed
         self._running = running
         self._clock = clock
         self._new_id = new_id
@@ -79,10 +86,13 @@ class Edge:
 
     def service(self, details: Any) -> Any:
         """grpc asks for the handler of `details.method`; an unknown one gets an answer too."""
-        return self._handlers.get(details.method) or self._refusal(details.method)
+        if (known := self._handlers.get(details.method)) is not None:
+            return known
+        route = self._routed(details.method)
+        return self._refusal(details.method) if route is None else self._handler(*route)
 
     def _handler(self, method: Method, service: Service) -> Any:
-        if method.streams_response:
+        if method.streams_response or method.kind is Kind.SERVICE:
             return grpc.stream_stream_rpc_method_handler(self._stream(method, service))
         return grpc.stream_unary_rpc_method_handler(self._unary(method, service))
 
@@ -124,8 +134,9 @@ class Edge:
         return grpc.stream_stream_rpc_method_handler(handle)
 
     async def _served(self, method: Method, service: Service, context: Any, send: Send) -> tuple[Call, Finish]:
-        request = await self._request(context)
-        call = self._call(method, request or b"", context)
+        exchange = ContextExchange(context) if method.kind is Kind.SERVICE else None
+        request = b"" if method.streams_request else await self._request(context)
+        call = self._call(method, request or b"", context, exchange)
         return call, await self._serve(self._empty if request is None else service, call, send)
 
     async def _serve(self, service: Service, call: Call, send: Callable[[bytes], Awaitable[None]]) -> Finish:
@@ -155,7 +166,7 @@ class Edge:
             return None
         return None if request is grpc.aio.EOF else bytes(request)
 
-    def _call(self, method: Method, request: bytes, context: Any) -> Call:
+    def _call(self, method: Method, request: bytes, context: Any, exchange: Exchange | None = None) -> Call:
         now = self._clock()
         remaining: float | None = context.time_remaining()
         return Call(
@@ -166,7 +177,8 @@ class Edge:
             deadline=NEVER if remaining is None else Deadline(now + remaining),
             listener=self._listener.name,
             peer=_peer(context, self._secure),
-            facts=Facts(started=now),
+            facts=Facts(started=now, requests=0 if method.streams_request else 1),
+            exchange=exchange,
         )
 
 
@@ -209,7 +221,10 @@ async def _end(context: Any, call: Call, finish: Finish) -> None:
 async def _abort(context: Any, finish: Finish, call_id: str) -> None:
     # A plain tuple: grpc's own Metadata type here would turn the status into UNKNOWN.
     trailers: Metadata = ((CALL_ID_KEY, call_id), *finish.trailers)
-    await context.abort(_STATUS[int(finish.code)], finish.message, trailers)
+    try:
+        await context.abort(_STATUS[int(finish.code)], finish.message, trailers)
+    except grpc.aio.InternalError as error:
+        raise asyncio.CancelledError from error  # the caller has gone in this very moment
 
 
 def _bug(call: Call, what: str) -> Finish:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from gateway.config import GatewayConfig
+from gateway.core.usage import UsageTable
 from gateway.filters.admit import admit
 from gateway.filters.authenticate import authenticate
 from gateway.filters.authorize import authorize
@@ -18,6 +19,7 @@ from gateway.filters.forward import forward
 from gateway.filters.journal import announce, capture, journal
 from gateway.filters.record import record
 from gateway.filters.retry import RetryBudgets, Sleep, retry
+from gateway.filters.token_quota import TokenQuotas, token_quota
 from gateway.filters.validate import validate
 from gateway.judge import Judge
 from gateway.policy import PolicyEngine
@@ -42,6 +44,7 @@ class Stack:
     breakers: Breakers
     bulkheads: Bulkheads
     budgets: RetryBudgets
+    usage: UsageTable
 
 
 def build(
@@ -67,7 +70,7 @@ def build(
     `in_flight` is kept by Record and read by whoever verifies session tokens; `new_id` makes decision ids.
     """
     judge = Judge(engine, config.policy.timeout, new_id or numbered_ids(secrets.token_hex(8)))
-    bulkheads, budgets = Bulkheads(clock), RetryBudgets(clock)
+    bulkheads, budgets, usage = Bulkheads(clock), RetryBudgets(clock), UsageTable()
     records = (
         # Outermost, so that rejections are on record too, and so that nothing but a CallError gets past it.
         record(recorder, in_flight),
@@ -90,6 +93,8 @@ def build(
         validate(config.admission, targets, clock),
         # Before every stage that touches the target's places, budget or breaker: a stranger must not use them up.
         authorize(judge, Schemas(), clock),
+        # Behind Authorize: who may not call is told that, not what was used up. Before Bulkhead: to be refused needs no place.
+        token_quota(usage, TokenQuotas(), clock),
         # Outside Retry: a call holds one place through all its attempts, so that retries cannot multiply the load.
         bulkhead(clock, bulkheads),
         # Behind Bulkhead, so that a call which only waited for a place was never announced. Outside Retry: once is enough.
@@ -108,6 +113,7 @@ def build(
         breakers=breakers,
         bulkheads=bulkheads,
         budgets=budgets,
+        usage=usage,
     )
 
 

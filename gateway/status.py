@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.core.circuit import BreakerState
+from gateway.core.usage import UsageTable
 from gateway.ports import Clock
 from gateway.targets import Target, Targets
+from gateway.usage import totals
 
 
 class Policy(Protocol):
@@ -45,12 +47,15 @@ class Status:
     clock: Clock
     policy: Policy
     targets: Targets
+    coming: Callable[[str], Target | None]
+    configuration: Callable[[], Mapping[str, Any]]
     breaker: Callable[[Target], BreakerState]
     numbers: Callable[[str], Numbers]
     journal: Callable[[], Mapping[str, Any]]
+    usage: UsageTable
 
     def report(self) -> dict[str, Any]:
-        """A JSON object: `gateway`, `journal` and `services`, those sorted by name."""
+        """A JSON object: `gateway`, `configuration`, `journal`, `usage` of each model, and `services`, sorted by name."""
         return {
             "gateway": {
                 "version": self.version,
@@ -61,7 +66,9 @@ class Status:
                     "error": self.policy.error or "",
                 },
             },
+            "configuration": dict(self.configuration()),
             "journal": dict(self.journal()),
+            "usage": totals(self.usage),
             "services": [self._service(target) for target in self.targets.all()],
         }
 
@@ -83,7 +90,17 @@ class Status:
             "p50_ms": _milliseconds(numbers.p50),
             "p99_ms": _milliseconds(numbers.p99),
             "address": target.address,
+            "socket": target.socket,
+            "next": _next(self.coming(target.name)),
         }
+
+
+def _next(coming: Target | None) -> dict[str, str] | None:
+    """What is followed already, and takes over when it is ready; `reason` says why it is not yet."""
+    if coming is None:
+        return None
+    state, reason = coming.state.value, coming.reason
+    return {"state": state, "reason": reason, "address": coming.address, "socket": coming.socket}
 
 
 def _milliseconds(seconds: float | None) -> float | None:

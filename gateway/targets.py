@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,6 +10,9 @@ from typing import Any, Protocol
 
 from gateway.config import TargetConfig
 from gateway.routes import Kind, Method
+
+UNIX_BYTES = 107
+"""The kernel's bound for the path of a unix socket."""
 
 
 class State(StrEnum):
@@ -46,6 +50,11 @@ class Routed(Protocol):
         """Its methods as they are configured: "package.Service/Method" or "package.Service/*"."""
         ...
 
+    @property
+    def revision(self) -> str:
+        """SHA-256 of what describes them beside the configuration; "" where nothing does."""
+        ...
+
     def method(self, name: str) -> Method | None:
         """The method of the full name, with its leading slash; None where it is not routed here."""
         ...
@@ -63,7 +72,9 @@ class Target:
     """One configured service. Configuration is frozen; `state`, `reason` and `description` follow the service.
 
     `reason` says why a service is not ready, in words for the platform engineer. `routed` is set for routed services only.
-    A service that is configured anew is another target: what stages keep of a target they keep by the object.
+    A service that is configured anew is another target: what stages keep of a target they keep by the object. `socket` is the
+    real path that its address led to when this target was made, "" where the address is no unix socket. `calls` are those that
+    Validate let through to it and that have not ended.
     """
 
     config: TargetConfig
@@ -73,6 +84,24 @@ class Target:
     reason: str = ""
     description: Description | None = field(default=None)
     routed: Routed | None = None
+    socket: str = ""
+    calls: int = 0
+
+    def same(self, other: Target) -> bool:
+        """Whether both are made from the same, so that what is known of one is true of the other."""
+        return self._made_from() == other._made_from()
+
+    def _made_from(self) -> tuple[object, ...]:
+        described = "" if self.routed is None else self.routed.revision
+        return self.config, self.address, self.identity, self.socket, described
+
+    @property
+    def endpoint(self) -> str:
+        """What to connect to: a socket by its real path, so that a link that leads elsewhere later changes nothing here."""
+        path = self.socket
+        if len(os.fsencode(path)) > UNIX_BYTES:
+            path = os.path.relpath(path)
+        return f"unix:{path}" if path and len(os.fsencode(path)) <= UNIX_BYTES else self.address
 
     @property
     def name(self) -> str:

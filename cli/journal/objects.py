@@ -94,7 +94,7 @@ def message(method: str, raw: bytes, *, answer: bool) -> Any:
 
 def status(content: Content) -> Mapping[str, Any] | None:
     """The error's ErrorInfo and other details; None where there are none."""
-    from google.protobuf.json_format import MessageToDict
+    from google.protobuf.json_format import Error, MessageToDict
     from google.protobuf.message import DecodeError
     from google.rpc import error_details_pb2, status_pb2  # noqa: F401 - their types are what the details hold
 
@@ -102,6 +102,6 @@ def status(content: Content) -> Mapping[str, Any] | None:
         return None
     try:
         details: dict[str, Any] = MessageToDict(status_pb2.Status.FromString(content.status_details))
-    except (DecodeError, TypeError):
+    except (DecodeError, Error, TypeError, ValueError):
         return {"base64": base64.b64encode(content.status_details).decode()}
     return details

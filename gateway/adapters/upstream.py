@@ -10,15 +10,22 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from gateway.call import Metadata
+from gateway.call import Exchange, Metadata
+from gateway.carry import carry, once
 from gateway.core.deadline import Deadline
 from gateway.errors import CallError, Code, Reason
+from gateway.headers import to_caller
+from gateway.made_by_grpc import made_by_grpc
 from gateway.ports import Clock
+from gateway.routes import Method
 from gateway.service import Finish, Send
 from gateway.targets import Target
 from gateway.wire import CALL_ID_KEY, DETAILS_KEY, read_error
 
 _log = logging.getLogger("firebreak.upstream")
+
+_METADATA_BYTES = 16 * 1024
+"""What a target may send as initial metadata, and as trailers."""
 
 _OWN = (CALL_ID_KEY, "content-type", "te", "connection", "user-agent", "date", "server")
 """Trailers of a target that are not passed back: hop-by-hop, or set by the gateway itself."""
@@ -29,16 +36,23 @@ class GrpcUpstream:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._channels: dict[str, Any] = {}
-        self._methods: dict[tuple[str, str], Callable[..., Any]] = {}
+        self._channels: dict[Target, Any] = {}
+        self._methods: dict[tuple[Target, str], Callable[..., Any]] = {}
 
     def channel(self, target: Target) -> Any:
         """The one grpc.aio channel to `target`; health checks use it too, so that both see the same connection."""
-        channel = self._channels.get(target.name)
+        channel = self._channels.get(target)
         if channel is None:
-            channel = grpc.aio.insecure_channel(target.address, options=_options(target))
-            self._channels[target.name] = channel
+            channel = grpc.aio.insecure_channel(target.endpoint, options=_options(target))
+            self._channels[target] = channel
         return channel
+
+    async def retire(self, target: Target) -> None:
+        """Closes the channel to `target`, to which no call goes any more."""
+        for key in [key for key in self._methods if key[0] is target]:
+            del self._methods[key]
+        if (channel := self._channels.pop(target, None)) is not None:
+            await channel.close()
 
     async def close(self) -> None:
         """Closes every channel; calls still on them end as cancelled."""
@@ -74,8 +88,37 @@ class GrpcUpstream:
             rpc.cancel()
             raise
 
+    async def carry(
+        self,
+        target: Target,
+        method: Method,
+        metadata: Metadata,
+        request: bytes,
+        exchange: Exchange,
+        deadline: Deadline,
+        send: Send,
+    ) -> Finish:
+        """See `gateway.ports.Upstream.carry`."""
+        timeout = self._timeout(target, deadline)
+        # Streaming both ways whatever the method's kind, which is all the same on the wire: with one message grpc may lose the
+        # initial metadata of a call that ends at once. Made anew for each call, since callers may make up names without end.
+        rpc = self.channel(target).stream_stream(method.name)(metadata=metadata, timeout=timeout)
+        receive = exchange.receive if method.streams_request else once(request)
+        try:
+            return Finish(trailers=await carry(rpc, receive, exchange, send))
+        except grpc.aio.AioRpcError as error:
+            return _own_finish(target, error)
+        except asyncio.CancelledError:
+            rpc.cancel()
+            if _cancelled_by_caller():
+                raise
+            raise _unavailable(target) from None
+        except BaseException:
+            rpc.cancel()
+            raise
+
     def _method(self, target: Target, method: str, streams: bool) -> Callable[..., Any]:
-        key = (target.name, method)
+        key = (target, method)
         found = self._methods.get(key)
         if found is None:
             channel = self.channel(target)
@@ -115,6 +158,15 @@ def _finish(target: Target, error: grpc.aio.AioRpcError) -> Finish:
     if info is None:
         _raise_unexplained(target, code, error.details() or "")
     return Finish(code=code, message=error.details() or "", trailers=trailers, reason=info.reason if info else "")
+
+
+def _own_finish(target: Target, error: grpc.aio.AioRpcError) -> Finish:
+    """A routed target's own status, whatever it is; raises CallError where grpc made it, whose text may name addresses."""
+    code, text = Code(error.code().value[0]), error.details() or ""
+    if (reason := made_by_grpc(code, text)) is not None:
+        _log.debug("target %s ended a call with %s: %s", target.name, code.name, text)
+        raise _MADE_BY_GRPC[reason](target)
+    return Finish(code=code, message=text, trailers=to_caller(tuple(error.trailing_metadata() or ())))
 
 
 def _raise_unexplained(target: Target, code: Code, text: str) -> None:
@@ -166,6 +218,13 @@ def _contract_violated(target: Target, code: Code) -> CallError:
     )
 
 
+_MADE_BY_GRPC: dict[Reason, Callable[[Target], CallError]] = {
+    Reason.TARGET_UNAVAILABLE: _unavailable,
+    Reason.DEADLINE_EXCEEDED: _too_late,
+    Reason.RESPONSE_TOO_LARGE: _too_large,
+}
+
+
 def _trailers(metadata: Any) -> Metadata:
     """A target's trailers without those that belong to the connection."""
     return tuple(
@@ -179,6 +238,9 @@ def _options(target: Target) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", target.config.limits.response_bytes),
         ("grpc.max_send_message_length", -1),
+        # Both equal: between the two grpc would refuse at random.
+        ("grpc.max_metadata_size", _METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
         # The chain alone decides what is sent twice: a MUTATING call never is.
         ("grpc.enable_retries", 0),
         # Settings for the outside world must not redirect calls to services.

@@ -25,13 +25,28 @@ class TokenBucket:
 
     def take(self, now: float) -> float:
         """0.0: a token was taken. Otherwise the seconds until there is one; nothing was taken."""
+        wait = self.wait(now)
+        # Not clamped at zero: what rounding lends here is paid back by the next token, so the rate holds exactly.
+        self.charge(0 if wait else 1, now)
+        return wait
+
+    def wait(self, now: float) -> float:
+        """Seconds until there is a token; 0.0 where there is one."""
         tokens = self.tokens(now)
+        return 0.0 if tokens >= 1.0 - _ROUNDING else (1.0 - tokens) / self._per_second
+
+    def charge(self, amount: int, now: float) -> None:
+        """Takes `amount` whether it is there or not: what is missing is owed, and flows in before there is a token again."""
+        self._tokens = self.tokens(now) - amount
         if now > self._updated:
             self._updated = now
-        # Not clamped at zero: what rounding lends here is paid back by the next token, so the rate holds exactly.
-        taken = tokens >= 1.0 - _ROUNDING
-        self._tokens = tokens - 1.0 if taken else tokens
-        return 0.0 if taken else (1.0 - tokens) / self._per_second
+
+    def change(self, per_second: float, burst: int, now: float) -> None:
+        """Another rate and burst from `now` on. What is there or owed stays, as far as it fits."""
+        self.charge(0, now)
+        self._per_second = per_second
+        self._burst = float(burst)
+        self._tokens = min(self._tokens, self._burst)
 
     def tokens(self, now: float) -> float:
         """Tokens at hand at `now`."""
@@ -58,12 +73,23 @@ class TokenBuckets:
 
     def take(self, key: str, now: float) -> float:
         """As TokenBucket.take, from the bucket of `key`."""
+        return self.get(key, now).take(now)
+
+    def get(self, key: str, now: float) -> TokenBucket:
+        """The bucket of `key`, which counts as used now."""
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._add(key, now)
-        else:
-            self._buckets.move_to_end(key)
-        return bucket.take(now)
+            return self._add(key, now)
+        self._buckets.move_to_end(key)
+        return bucket
+
+    def change(self, per_second: float, burst: int, now: float) -> None:
+        """As TokenBucket.change, for every bucket; nothing where they are the same as before."""
+        if (per_second, burst) == (self._per_second, self._burst):
+            return
+        self._per_second, self._burst = per_second, burst
+        for bucket in self._buckets.values():
+            bucket.change(per_second, burst, now)
 
     def _add(self, key: str, now: float) -> TokenBucket:
         if len(self._buckets) >= self._limit:

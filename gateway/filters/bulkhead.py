@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from gateway.call import Call
 from gateway.config import Limits
@@ -35,21 +36,21 @@ class Compartment:
 
 
 class Bulkheads:
-    """The compartment of each target, by its name; made when it is first asked for."""
+    """The compartment of each target; made when it is first asked for, gone with its target."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._compartments: dict[str, Compartment] = {}
+        self._compartments: WeakKeyDictionary[Target, Compartment] = WeakKeyDictionary()
 
     def get(self, target: Target) -> Compartment:
-        compartment = self._compartments.get(target.name)
+        compartment = self._compartments.get(target)
         if compartment is None:
-            compartment = self._compartments[target.name] = _compartment(target.config.limits, self._clock())
+            compartment = self._compartments[target] = _compartment(target.config.limits, self._clock())
         return compartment
 
     def snapshots(self) -> Mapping[str, ConcurrencySnapshot]:
-        """Calls that run and wait now, by target."""
-        return {name: each.places.snapshot() for name, each in self._compartments.items()}
+        """Calls that run and wait now, by name; the newest target's where several had it."""
+        return {target.name: each.places.snapshot() for target, each in self._compartments.items()}
 
 
 def _compartment(limits: Limits, now: float) -> Compartment:

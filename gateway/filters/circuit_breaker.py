@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from gateway.call import Attempt, Call
 from gateway.core.circuit import BreakerSnapshot, CircuitBreaker, Ticket
 from gateway.core.outcome import Outcome
 from gateway.errors import CallError, Code, Reason
 from gateway.ports import Clock
+from gateway.routes import Kind
 from gateway.service import Filter, Finish, Send, Service
 from gateway.targets import Target
 
@@ -18,6 +20,9 @@ _TARGET_FAULTS = frozenset(
     {Code.UNAVAILABLE, Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS, Code.ABORTED, Code.UNIMPLEMENTED}
 )
 """Codes that the target is to blame for. The others say that the request was wrong or came at a wrong time."""
+
+_OFTEN_THE_CALLERS = frozenset({Code.ABORTED, Code.UNIMPLEMENTED})
+"""Of those, what a routed service may rightly say: of a conflict, and of a method that it does not have."""
 
 _TARGET_TIMEOUTS = frozenset({Reason.FIRST_EVENT_TIMEOUT, Reason.IDLE_TIMEOUT})
 """Times that the target's own configuration promises, whatever the caller's deadline."""
@@ -33,29 +38,30 @@ _PATIENCE = 0.9
 
 
 class Breakers:
-    """The breaker of each target, by its name; made CLOSED when it is first asked for."""
+    """The breaker of each target; made CLOSED when it is first asked for, gone with its target."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._breakers: dict[str, CircuitBreaker] = {}
+        self._breakers: WeakKeyDictionary[Target, CircuitBreaker] = WeakKeyDictionary()
 
     def get(self, target: Target) -> CircuitBreaker:
-        breaker = self._breakers.get(target.name)
+        breaker = self._breakers.get(target)
         if breaker is None:
-            breaker = self._breakers[target.name] = CircuitBreaker(target.config.breaker, self._clock())
+            breaker = self._breakers[target] = CircuitBreaker(target.config.breaker, self._clock())
         return breaker
 
     def snapshots(self) -> Mapping[str, BreakerSnapshot]:
-        """State and numbers of each breaker, by target."""
+        """State and numbers of each breaker, by name; the newest target's where several had it."""
         now = self._clock()
-        return {name: breaker.snapshot(now) for name, breaker in self._breakers.items()}
+        return {target.name: breaker.snapshot(now) for target, breaker in self._breakers.items()}
 
 
 @dataclass(slots=True)
 class _Trial:
     """One attempt under way: passes its messages on and settles its ticket when it has ended.
 
-    `stalled` adds up the seconds in which the caller did not take a message: a slow reader is no slow target.
+    `stalled` adds up the seconds in which the caller did not take a message: a slow reader is no slow target. Nor is one
+    whose caller has more to say: up to the end of a streamed request all time is the caller's.
     """
 
     call: Call
@@ -70,13 +76,21 @@ class _Trial:
         try:
             await self.send(message)
         finally:
-            self.stalled += self.clock() - before
+            now = self.clock()
+            self.stalled += now - max(before, self._asked(now))
 
     def settle(self, ended: Finish | BaseException) -> None:
         now = self.clock()
         attempt = _attempt(ended, now - self.ticket.started, self.call.deadline.remaining(now))
         self.call.facts.attempts.append(attempt)
-        self.breaker.record(self.ticket, judge(ended, attempt, self.call, self.stalled), now, self.stalled)
+        waited = self._asked(now) - self.ticket.started + self.stalled
+        self.breaker.record(self.ticket, judge(ended, attempt, self.call, waited), now, waited)
+
+    def _asked(self, now: float) -> float:
+        """When the target had the whole request; `now` where it has not yet."""
+        if not self.call.method.streams_request:
+            return self.ticket.started
+        return now if self.call.facts.asked is None else self.call.facts.asked
 
 
 def circuit_breaker(breakers: Breakers, clock: Clock) -> Filter:
@@ -125,6 +139,8 @@ def _to_blame(attempt: Attempt, call: Call, stalled: float) -> bool:
         return attempt.reason in _TARGET_TIMEOUTS or attempt.seconds - stalled >= _enough(call.target)
     if attempt.reason == Reason.RESPONSE_TOO_LARGE:
         return not _limited_by_policy(call, call.target)
+    if call.method.kind is Kind.SERVICE and attempt.code in _OFTEN_THE_CALLERS:
+        return False
     return attempt.code in _TARGET_FAULTS or attempt.reason == Reason.MEMORY_EXCEEDED
 
 

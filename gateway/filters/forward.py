@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
+from gateway import usage
 from gateway.answers import ContractError, answer
 from gateway.call import Call, Metadata
 from gateway.errors import CallError, Reason
+from gateway.headers import to_target
+from gateway.patience import Patience
 from gateway.ports import AttemptRecord, Clock, Journal, Recorder, SessionIssuer, Upstream
 from gateway.routes import Action
 from gateway.service import Finish, Send, Service
 from gateway.targets import Target
-from gateway.time_limit import TimeLimit
 
 CALL_ID_KEY = "firebreak-call-id"
 SESSION_KEY = "firebreak-session"
@@ -20,7 +20,7 @@ SESSION_KEY = "firebreak-session"
 def forward(upstream: Upstream, sessions: SessionIssuer, recorder: Recorder, journal: Journal, clock: Clock) -> Service:
     """The service that carries one attempt to the call's target; it takes only a call with a permit.
 
-    `journal` sees each message of the answer before it passes.
+    `journal` sees each message of the answer, and of a streamed request, before it passes.
 
     Raises CallError FIRST_EVENT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TOO_LARGE, CONTRACT_VIOLATED, and what `upstream` raises.
     """
@@ -45,15 +45,20 @@ def forward(upstream: Upstream, sessions: SessionIssuer, recorder: Recorder, jou
     async def _attempt(call: Call, target: Target, metadata: Metadata, send: Send) -> Finish:
         relay = _Relay(call, target, send, journal, clock)
         with relay.patience:
-            finish = await upstream.call(
-                target,
-                call.method.name,
-                metadata,
-                call.request,
-                call.deadline,
-                call.method.streams_response,
-                relay.send,
-            )
+            if call.exchange is None:
+                finish = await upstream.call(
+                    target,
+                    call.method.name,
+                    metadata,
+                    call.request,
+                    call.deadline,
+                    call.method.streams_response,
+                    relay.send,
+                )
+            else:
+                finish = await upstream.carry(
+                    target, call.method, metadata, call.request, relay, call.deadline, relay.send
+                )
         relay.end(finish)
         return finish
 
@@ -61,10 +66,12 @@ def forward(upstream: Upstream, sessions: SessionIssuer, recorder: Recorder, jou
 
 
 def _metadata(call: Call, target: Target, attempt: AttemptRecord, sessions: SessionIssuer) -> Metadata:
-    """What the target learns beside the request: trace, call id, its session, and the caller's own x- entries.
+    """What the target learns beside the request: trace, call id, its session, and the caller's own entries.
 
-    Never the caller's credentials.
+    Those are what begins with x-; a routed service, whose contract nobody knows here, gets more. Never its credentials.
     """
+    if call.exchange is not None:
+        return (*to_target(call.metadata), *attempt.metadata, (CALL_ID_KEY, call.id))
     own = tuple(entry for entry in call.metadata if entry[0].startswith("x-"))
     metadata = (*own, *attempt.metadata, (CALL_ID_KEY, call.id))
     uses = target.config.uses
@@ -74,7 +81,10 @@ def _metadata(call: Call, target: Target, attempt: AttemptRecord, sessions: Sess
 
 
 class _Relay:
-    """Passes response messages on, counts them, and holds the target to its limits and to the contract."""
+    """Passes response messages on, counts them, and holds the target to its limits and to the contract.
+
+    Of a routed call it is the exchange, too, as the target's side sees it.
+    """
 
     def __init__(self, call: Call, target: Target, send: Send, journal: Journal, clock: Clock) -> None:
         limits, permit = target.config.limits, call.permit
@@ -88,21 +98,38 @@ class _Relay:
         self._limit = limits.response_bytes if allowed is None else min(allowed, limits.response_bytes)
         self._size = 0
         self._answer = answer(call.method)
-        self.patience = _Patience(call, target, clock)
+        self._metered = usage.is_metered(call.method)
+        self.patience = Patience(call, target, clock)
 
     async def send(self, message: bytes) -> None:
         now = self._clock()
         self._count(message, now)
         try:
-            self._answer.message(message)
+            said = self._answer.message(message)
         except ContractError as error:
             raise self._violated(error) from None
+        if self._metered:
+            usage.read(self._call, said)
         self._journal.answered(self._call, message)
         self._call.facts.complete = self._answer.complete
         # While the caller reads slowly the target is not to blame.
         self.patience.pause()
         await self._send(message)
         self.patience.resume()
+
+    async def receive(self) -> bytes | None:
+        assert self._call.exchange is not None  # only routed calls are asked
+        message = await self._call.exchange.receive()
+        if message is None:
+            self.patience.asked()
+        else:
+            self._journal.asked(self._call, message)
+        return message
+
+    async def header(self, metadata: Metadata) -> None:
+        assert self._call.exchange is not None  # only routed targets send some
+        self._call.facts.headed = True
+        await self._call.exchange.header(metadata)
 
     def end(self, finish: Finish) -> None:
         """Checks that an answer which ends with OK is whole."""
@@ -133,56 +160,3 @@ class _Relay:
             f'"{name}" broke the contract: {error}. Tell whoever runs that service.',
             metadata={"target": name},
         )
-
-
-class _Patience:
-    """How long the target may be silent: up to its first message, and between two of them.
-
-    Limits are only set where they would expire before the call's deadline, which an outer stage enforces.
-    """
-
-    def __init__(self, call: Call, target: Target, clock: Clock) -> None:
-        limits = target.config.limits
-        self._clock = clock
-        self._target = target
-        self._end = call.deadline.at
-        self._heard = False
-        # None where it could not expire: what comes later is due later still.
-        needed = self._due(min(limits.first_event, limits.idle)) is not None
-        self._limit = TimeLimit(self._due(limits.first_event)) if needed else None
-
-    def __enter__(self) -> None:
-        if self._limit is not None:
-            self._limit.__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._limit is None:
-            return
-        try:
-            self._limit.__exit__(kind, error, traceback)
-        except TimeoutError:
-            raise self._silent() from None
-
-    def pause(self) -> None:
-        self._heard = True
-        if self._limit is not None:
-            self._limit.move(None)
-
-    def resume(self) -> None:
-        if self._limit is not None:
-            self._limit.move(self._due(self._target.config.limits.idle))
-
-    def _due(self, silence: float) -> float | None:
-        due = self._clock() + silence
-        return due if due < self._end else None
-
-    def _silent(self) -> CallError:
-        name, limits = self._target.name, self._target.config.limits
-        metadata = {"target": name}
-        if self._heard:
-            message = f'"{name}" was silent for more than {limits.idle:g} s between two messages. Try again.'
-            return CallError(Reason.IDLE_TIMEOUT, message, metadata=metadata)
-        message = f'"{name}" sent nothing within {limits.first_event:g} s. Try again, or ask for less at once.'
-        return CallError(Reason.FIRST_EVENT_TIMEOUT, message, metadata=metadata)

@@ -17,7 +17,7 @@ from gateway.config import Listener, Tls
 from gateway.ids import call_ids
 from gateway.routes import METHODS
 from gateway.running import Running
-from gateway.server import Bound, Edge, ServerLimits, make_server
+from gateway.server import Bound, Edge, Routed, ServerLimits, make_server
 from gateway.service import Filter, Finish, Send, Service
 
 UNARY = "/firebreak.v1.ToolService/Call"
@@ -57,6 +57,7 @@ async def listening(
     public: PublicServices | None = None,
     running: Running | None = None,
     refused: Filter = lambda service: service,
+    routed: Routed = lambda _name: None,
 ) -> AsyncIterator[Bound]:
     """A started server on `address` whose every method is served by `chain`."""
     public = public or PublicServices()
@@ -66,7 +67,15 @@ async def listening(
     tls = Tls(certificate="", key="") if credentials else None
     listener = Listener.model_construct(name="public", address=address, accept=("jwt",), tls=tls)
     edge = Edge(
-        listener, routes, refused, public.handlers(), running or Running(), clock, call_ids(), limits.request_seconds
+        listener,
+        routes,
+        refused,
+        public.handlers(),
+        routed,
+        running or Running(),
+        clock,
+        call_ids(),
+        limits.request_seconds,
     )
     bound = make_server(listener, edge, limits, credentials)
     await bound.server.start()

@@ -1,4 +1,4 @@
-"""The registry against real services: it knows of each whether it can take calls, and says why not."""
+"""The registry against real services: it knows of each whether it can take calls, and says why not; targets come and go."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gateway.adapters.registry import Registry
+from gateway.adapters.registry import Changes, Registry
 from gateway.adapters.registry import follower as follower_module
 from gateway.adapters.upstream import GrpcUpstream
+from gateway.config import Limits, RouteConfig
+from gateway.routed import RoutedService
 from gateway.targets import State, Target
 from tests.contract.backend import Backend, serving, spec, target
 
@@ -20,7 +24,7 @@ from tests.contract.backend import Backend, serving, spec, target
 @asynccontextmanager
 async def following(*targets: Target) -> AsyncIterator[Registry]:
     upstream = GrpcUpstream(asyncio.get_running_loop().time)
-    registry = Registry(targets, upstream.channel, retry=0.01)
+    registry = Registry(targets, upstream.channel, upstream.retire, retry=0.01)
     task = asyncio.ensure_future(registry.run())
     try:
         yield registry
@@ -155,3 +159,174 @@ async def test_a_service_that_describes_itself_wrongly_is_not_ready(
     async with serving(backend, sockets / "s"), following(to):
         await until(lambda: to.state is State.NOT_READY)
         assert reason in to.reason
+
+
+def anew(to: Target, **changes: Any) -> Target:
+    """The same service from another reading of its configuration, changed or not."""
+    return replace(to, state=State.STARTING, reason="", description=None, calls=0, **changes)
+
+
+def elsewhere(to: Target, path: Path) -> Target:
+    return anew(to, socket=str(path))
+
+
+async def test_what_is_configured_as_before_stays(sockets: Path) -> None:
+    to = target(sockets / "s")
+    async with serving(Backend(), sockets / "s"), following(to) as registry:
+        await until(lambda: to.state is State.READY)
+        assert registry.put([anew(to)]) == Changes()
+        assert registry.get("calculator") is to
+        assert (registry.coming("calculator"), registry.leaving) == (None, ())
+
+
+async def test_a_new_instance_takes_over_when_it_is_ready(sockets: Path) -> None:
+    old, backend = target(sockets / "s"), Backend()
+    new = elsewhere(old, sockets / "new")
+    await backend.set(False)
+    async with serving(Backend(), sockets / "s"), serving(backend, sockets / "new"), following(old) as registry:
+        await until(lambda: old.state is State.READY)
+        assert registry.put([new]) == Changes(changed=("calculator",))
+        await until(lambda: "not serving" in new.reason)
+        assert (registry.get("calculator"), registry.coming("calculator")) == (old, new)
+        assert registry.put([anew(new)]) == Changes(), "it is coming already"
+        await backend.set(True)
+        await until(lambda: registry.get("calculator") is new)
+        assert new.state is State.READY
+        assert registry.coming("calculator") is None
+        assert registry.all() == (new,)
+        await until(lambda: not registry.leaving)
+
+
+async def test_a_version_that_does_not_start_leaves_the_old_one_serving(sockets: Path) -> None:
+    old, broken, mended = target(sockets / "s"), Backend(), Backend()
+    broken.cause = {"cause": "ImportError: no module named tool"}
+    await broken.set(False)
+    async with serving(Backend(), sockets / "s"), serving(broken, sockets / "b"), following(old) as registry:
+        await until(lambda: old.state is State.READY)
+        registry.put([elsewhere(old, sockets / "b")])
+        coming = registry.coming("calculator")
+        assert coming is not None
+        await until(lambda: coming.state is State.NOT_READY)
+        assert coming.reason == "ImportError: no module named tool"
+        assert registry.get("calculator") is old
+        new = elsewhere(old, sockets / "m")
+        registry.put([new])
+        async with serving(mended, sockets / "m"):
+            await until(lambda: registry.get("calculator") is new)
+            await until(lambda: not registry.leaving)
+
+
+async def test_what_is_taken_back_before_it_is_ready_never_was(sockets: Path) -> None:
+    old = target(sockets / "s")
+    async with serving(Backend(), sockets / "s"), following(old) as registry:
+        await until(lambda: old.state is State.READY)
+        registry.put([elsewhere(old, sockets / "nowhere")])
+        assert registry.put([anew(old)]) == Changes(changed=("calculator",))
+        assert (registry.get("calculator"), registry.coming("calculator")) == (old, None)
+        assert old.state is State.READY
+
+
+async def test_a_service_that_is_not_ready_is_replaced_at_once(sockets: Path) -> None:
+    old = target(sockets / "s")
+    new = elsewhere(old, sockets / "new")
+    async with following(old) as registry:
+        await until(lambda: "nothing answers" in old.reason)
+        registry.put([new])
+        assert registry.get("calculator") is new
+
+
+async def test_an_old_one_that_fails_is_replaced_by_what_is_coming(sockets: Path) -> None:
+    backend, old = Backend(), target(sockets / "s")
+    new = elsewhere(old, sockets / "nowhere")
+    async with serving(backend, sockets / "s"), following(old) as registry:
+        await until(lambda: old.state is State.READY)
+        registry.put([new])
+        assert registry.get("calculator") is old
+        await backend.set(False)
+        await until(lambda: registry.get("calculator") is new)
+        await until(lambda: new.reason.startswith("nothing answers"))
+
+
+async def test_a_changed_limit_needs_no_new_process(sockets: Path) -> None:
+    old = target(sockets / "s")
+    new = target(sockets / "s", Limits(concurrency=1))
+    async with serving(Backend(), sockets / "s"), following(old) as registry:
+        await until(lambda: old.state is State.READY)
+        assert registry.put([new]) == Changes(changed=("calculator",))
+        await until(lambda: registry.get("calculator") is new)
+        assert new.state is State.READY
+
+
+async def test_services_are_added_and_removed(sockets: Path) -> None:
+    one = target(sockets / "s")
+    two = anew(one, config=one.config.model_copy(update={"name": "another"}), identity="service:another")
+    async with serving(Backend(), sockets / "s"), following(one) as registry:
+        assert registry.put([one, two]) == Changes(added=("another",))
+        assert registry.all() == (two, one)
+        await until(lambda: two.state is State.READY)
+        assert registry.put([two]) == Changes(removed=("calculator",))
+        assert registry.get("calculator") is None
+        assert registry.all() == (two,)
+
+
+async def test_what_is_replaced_stays_connected_until_its_last_call_has_ended(sockets: Path) -> None:
+    old = target(sockets / "s")
+    retired: list[Target] = []
+    upstream = GrpcUpstream(asyncio.get_running_loop().time)
+
+    async def retire(gone: Target) -> None:
+        retired.append(gone)
+        await upstream.retire(gone)
+
+    registry = Registry([old], upstream.channel, retire, retry=0.01)
+    task = asyncio.ensure_future(registry.run())
+    async with serving(Backend(), sockets / "s"):
+        await until(lambda: old.state is State.READY)
+        channel = upstream.channel(old)
+        old.calls = 1
+        registry.put([])
+        assert registry.leaving == (old,)
+        assert registry.identities["service:calculator"] == "calculator", "its calls make calls still"
+        spare = target(sockets / "spare")
+        registry.put([spare])
+        registry.put([])
+        await until(lambda: spare in retired)
+        assert registry.leaving == (old,)
+        assert upstream.channel(old) is channel
+        old.calls = 0
+        await until(lambda: old in retired)
+        assert (registry.leaving, dict(registry.identities)) == ((), {})
+        await until(lambda: upstream.channel(old) is not channel)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await upstream.close()
+
+
+def routed(socket: Path, health: str) -> Target:
+    config = RouteConfig.model_validate(
+        {"name": "shop", "address": f"unix:{socket}", "methods": ["shop.v1.Stock/*"], "health": health}
+    )
+    return Target(config, config.address, "", routed=RoutedService(config))
+
+
+async def test_a_routed_service_without_health_counts_as_ready(sockets: Path) -> None:
+    to = routed(sockets / "nowhere", "none")
+    async with following(to) as registry:
+        await until(lambda: to.state is State.READY)
+        assert to.description is not None
+        assert (to.description.name, to.description.schema) == ("shop", None)
+        assert registry.method("/shop.v1.Stock/Count") is not None
+        assert dict(registry.identities) == {}
+
+
+async def test_a_routed_service_with_health_is_followed_and_not_described(sockets: Path) -> None:
+    backend, to = Backend(), routed(sockets / "s", "grpc")
+    await backend.set(False)
+    async with serving(backend, sockets / "s"), following(to):
+        await until(lambda: to.reason == "the service reports that it is not serving")
+        await backend.set(True)
+        await until(lambda: to.state is State.READY)
+        assert to.description is not None
+        assert backend.describes == 0
+        await backend.set(False)
+        await until(lambda: to.state is State.NOT_READY)

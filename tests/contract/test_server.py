@@ -292,7 +292,15 @@ async def test_an_address_in_use_is_an_error() -> None:
         taken.listen()
         listener = Listener(name="public", address=f"127.0.0.1:{taken.getsockname()[1]}", accept=("jwt",))
         edge = Edge(
-            listener, {}, lambda service: service, {}, Running(), asyncio.get_running_loop().time, call_ids(), 1.0
+            listener,
+            {},
+            lambda service: service,
+            {},
+            lambda _name: None,
+            Running(),
+            asyncio.get_running_loop().time,
+            call_ids(),
+            1.0,
         )
         with pytest.raises(OSError, match="cannot listen on 127"):
             make_server(listener, edge, ServerLimits(1024, 10), None)

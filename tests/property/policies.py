@@ -12,6 +12,12 @@ PRINCIPALS = ["user:ada", "user:bob", "team:x", "service:a", "service:b"]
 ROLES = ["one", "two", "three"]
 TARGETS = ["tool", "other"]
 KEYS = ["x", "y"]
+METHODS = [
+    "firebreak.v1.ToolService/Call",
+    "firebreak.v1.ToolService/*",
+    "firebreak.v1.ToolService/Cal",
+    "acme.Orders/*",
+]
 
 names = st.sampled_from(PRINCIPALS)
 scalars = st.one_of(
@@ -53,6 +59,7 @@ bound = some(
     {
         "effects": st.lists(st.sampled_from(["READ", "MUTATING"]), unique=True),
         "via": st.lists(names, unique=True),
+        "methods": st.lists(st.sampled_from(METHODS), unique=True),
         "limits": some({"timeout_ms": st.integers(1, 5), "response_bytes": st.integers(1, 5)}),
         "args": argument_parts,
     }

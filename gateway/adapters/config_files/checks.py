@@ -10,11 +10,9 @@ from pathlib import Path
 from gateway.adapters.config_files.lines import Document, Key, Problem
 from gateway.config import GatewayConfig, ServiceConfig, ServiceEntry
 from gateway.routes import Kind
+from gateway.targets import UNIX_BYTES
 
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
-
-_UNIX_BYTES = 107
-"""The kernel's bound for the path of a unix socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,7 @@ def _addresses(document: Document, config: GatewayConfig) -> Iterator[Problem]:
     """Every address is one that can be bound or reached."""
     keys: list[tuple[Key, str]] = [(("listeners", i, "address"), it.address) for i, it in enumerate(config.listeners)]
     keys += [(("services", i, "address"), it.address) for i, it in enumerate(config.services)]
+    keys += [(("routes", i, "address"), it.address) for i, it in enumerate(config.routes)]
     for key, address in keys:
         if problem := _wrong_address(address):
             yield document.problem(key, problem)
@@ -57,7 +56,7 @@ def _addresses(document: Document, config: GatewayConfig) -> Iterator[Problem]:
 def _wrong_address(address: str) -> str:
     if address.startswith("unix:"):
         size = len(address.removeprefix("unix:").encode())
-        return "" if 0 < size <= _UNIX_BYTES else f"has a socket path that is empty or longer than {_UNIX_BYTES} bytes"
+        return "" if 0 < size <= UNIX_BYTES else f"has a socket path that is empty or longer than {UNIX_BYTES} bytes"
     match = _ADDRESS.fullmatch(address)
     return "" if match and int(match[1]) <= 65535 else 'is not written "host:port" or "unix:path"'
 

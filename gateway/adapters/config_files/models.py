@@ -35,8 +35,15 @@ def build(model: type[_M], document: Document) -> _M | None:
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
-        document.problems.extend(_problem(model, document, detail) for detail in error.errors(include_url=False))
+        document.problems.extend(_problem(model, document, detail) for detail in _told(error))
         return None
+
+
+def _told(error: ValidationError) -> list[ErrorDetails]:
+    """The errors, but for what merely follows: a list whose entries are wrong counts as too short as well."""
+    found = error.errors(include_url=False)
+    behind = {detail["loc"][:-1] for detail in found}
+    return [detail for detail in found if detail["type"] != "too_short" or detail["loc"] not in behind]
 
 
 def _problem(model: type[BaseModel], document: Document, error: ErrorDetails) -> Problem:

@@ -33,8 +33,11 @@ class _Known:
     generation: int
     ends: float
 
-    def holds(self, now: float) -> bool:
-        return self.generation == self.keys.generation and now < self.ends
+    def holds(self, now: float, services: Mapping[str, str]) -> bool:
+        if self.generation != self.keys.generation or now >= self.ends:
+            return False
+        # Services come and go: whoever was nobody's may be one by now.
+        return self.principal.service == services.get(self.principal.id)
 
 
 class Issuers:
@@ -50,7 +53,10 @@ class Issuers:
         wall: Clock,
         capacity: int = _CACHE,
     ) -> None:
-        """`services` are names of services by identity; `wall` is Unix time. Raises ValueError for issuers that clash."""
+        """`services` are names of services by identity, looked up whenever a token comes; `wall` is Unix time.
+
+        Raises ValueError for issuers that clash.
+        """
         self._issuers = {issuer.issuer: (issuer, keys) for issuer, keys in issuers}
         prefixes = {issuer.prefix: issuer.issuer for issuer, _ in issuers}
         if len(self._issuers) < len(issuers) or len(prefixes) < len(issuers):
@@ -69,7 +75,7 @@ class Issuers:
         """Whose token it is. Raises CallError CREDENTIALS_INVALID or CREDENTIALS_EXPIRED."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._known.get(digest)
-        if known is not None and known.holds(self._wall()):
+        if known is not None and known.holds(self._wall(), self._services):
             return known.principal
         self._known.pop(digest, None)
         try:

@@ -40,9 +40,9 @@ def make_identity(
 ) -> MadeIdentity:
     """The authenticator and the session issuer.
 
-    `services` are names of services by identity, `accept` the accepted credentials by listener, `instance` a name that no
-    other gateway process has or had, `wall` Unix time, `ca_bundle` a PEM file with the authorities for https key sets
-    (None: the system's), `new_id` makes session ids.
+    `services` are names of services by identity, which may change later, `accept` the accepted credentials by listener,
+    `instance` a name that no other gateway process has or had, `wall` Unix time, `ca_bundle` a PEM file with the authorities
+    for https key sets (None: the system's), `new_id` makes session ids.
 
     Raises ValueError when a gateway so configured could not work: no session key, issuers that clash, an address of keys
     that is not https. Issuers' keys are first read by `run` or by the first call that needs them.

@@ -59,6 +59,20 @@ def read_description(kind: Kind, response: bytes) -> Description:
     )
 
 
+def configured(target: Target) -> Description:
+    """The description of a routed service, which nobody asks for one: its name."""
+    return Description(
+        response=b"",
+        name=target.name,
+        description="",
+        version=target.config.version,
+        framework="",
+        framework_version="",
+        core_version="",
+        python="",
+    )
+
+
 def _schema(spec: Any) -> dict[str, Any]:
     """The arguments' JSON Schema. Validators are kept by its hash, so the hash must be the schema's own."""
     try:

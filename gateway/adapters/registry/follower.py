@@ -1,18 +1,20 @@
-"""Follows one service: its health by grpc.health.v1, and what it says of itself by Describe."""
+"""Follows one target: its health by grpc.health.v1, and what a service says of itself by Describe."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from gateway.adapters.registry.description import Unusable, describe_request, read_description
+from gateway.adapters.registry.description import Unusable, configured, describe_request, read_description
+from gateway.config import RouteConfig
 from gateway.routes import METHODS, Action
-from gateway.targets import State, Target
+from gateway.targets import Description, State, Target
 from gateway.wire import read_error
 
 _log = logging.getLogger("firebreak.registry")
@@ -28,16 +30,23 @@ ANSWER_SECONDS = 3.0
 
 
 class Follower:
-    """Keeps one target's `state`, `reason` and `description` true."""
+    """Keeps one target's `state`, `reason` and `description` true, and tells `changed` of every new state.
 
-    def __init__(self, target: Target, channel: Any, retry: float) -> None:
+    A routed service describes nothing, so its description is its configuration; without health it counts as ready.
+    """
+
+    def __init__(self, target: Target, channel: Any, retry: float, changed: Callable[[], None] = lambda: None) -> None:
         """`channel` is a grpc.aio channel to the target; `retry` is the pause in seconds before it is asked again."""
         self._target = target
         self._health = health_pb2_grpc.HealthStub(channel)
-        self._describe = channel.unary_unary(_DESCRIBE[target.kind])
+        self._describe = channel.unary_unary(_DESCRIBE[target.kind]) if target.kind in _DESCRIBE else None
         self._retry = retry
+        self._changed = changed
 
     async def run(self) -> None:
+        if isinstance(self._target.config, RouteConfig) and self._target.config.health == "none":
+            self._ready(configured(self._target))
+            return
         while True:
             try:
                 await self._watch()
@@ -86,16 +95,21 @@ class Follower:
         if not serving and self._target.state is State.READY:
             self._not_ready("the service reports that it is not serving")  # at once; the cause may take a while
         try:
-            response = await self._describe(describe_request(self._target), timeout=ANSWER_SECONDS)
+            response = await self._said()
         except grpc.aio.AioRpcError as error:
             self._not_described(error)
             return False
         if not serving:
             self._waiting("the service reports that it is not serving")
             return False
-        self._target.description = read_description(self._target.kind, response)
-        self._set(State.READY, "")
+        self._ready(configured(self._target) if response is None else read_description(self._target.kind, response))
         return True
+
+    async def _said(self) -> bytes | None:
+        """What the service says of itself; None of a routed one, which is not asked."""
+        if self._describe is None:
+            return None
+        return bytes(await self._describe(describe_request(self._target), timeout=ANSWER_SECONDS))
 
     def _not_described(self, error: grpc.aio.AioRpcError) -> None:
         """The service's own words where it gave some: a failed import names what is missing."""
@@ -123,8 +137,13 @@ class Follower:
     def _not_ready(self, reason: str) -> None:
         self._set(State.NOT_READY, reason)
 
+    def _ready(self, description: Description) -> None:
+        self._target.description = description
+        self._set(State.READY, "")
+
     def _set(self, state: State, reason: str) -> None:
         target = self._target
         if (target.state, target.reason) != (state, reason):
             _log.info("%s is %s %s", target.name, state.value, reason)
         target.state, target.reason = state, reason
+        self._changed()

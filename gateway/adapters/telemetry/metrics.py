@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from gateway.adapters.telemetry.tally import Spread, Tally
 from gateway.call import Call, Facts
+from gateway.core.usage import Used
 from gateway.errors import Code, Reason
 
 NONE = "-"
@@ -26,14 +27,15 @@ _STAGE_TEXT = "Time from the mark before to this one: a stage, with the unmarked
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is read when metrics are asked for: calls in flight, each target's breaker state, log lines dropped, and the
-    journal's report for /status.
+    """What is read when metrics are asked for: calls in flight, each target's breaker state, log lines dropped, and what
+    journal and configuration report for /status.
     """
 
     in_flight: Callable[[], int]
     breaker_states: Callable[[], Mapping[str, str]]
     lines_dropped: Callable[[], int]
     journal: Callable[[], Mapping[str, Any]]
+    configuration: Callable[[], Mapping[str, Any]] = dict
 
 
 class Metrics(Collector):
@@ -47,6 +49,8 @@ class Metrics(Collector):
         self._decisions = Tally("firebreak_policy_decisions", "Decisions of policy", ("target", "decision"))
         self._received = Tally("firebreak_request_bytes", "Bytes of requests", ("target",))
         self._sent = Tally("firebreak_response_bytes", "Bytes of responses", ("target",))
+        self._tokens = Tally("firebreak_model_tokens", "Tokens of prompts and answers", ("target", "kind"))
+        self._estimated = Tally("firebreak_model_estimates", "Calls whose model told no number of tokens", ("target",))
         self._commits = Spread("firebreak_journal_commit_seconds", "Transactions of the journal", (), _COMMIT_SECONDS)
         self._registry = CollectorRegistry()
         self._registry.register(_Live(sources))
@@ -60,6 +64,8 @@ class Metrics(Collector):
     def collect(self) -> Iterable[Metric]:
         for each in (self._calls, self._attempts, self._decisions, self._received, self._sent):
             yield each.collect()
+        yield self._tokens.collect()
+        yield self._estimated.collect()
         yield self._seconds.collect()
         yield self._stages.collect()
         yield self._commits.collect()
@@ -82,10 +88,18 @@ class Metrics(Collector):
         decision = _decision(facts, reason)
         if decision:
             self._decisions.add((target, decision))
+        if facts.used is not None:
+            self._used(target, facts.used)
         before = 0.0
         for stage, mark in facts.stages.items():
             self._stages.add((stage,), mark - before)
             before = mark
+
+    def _used(self, target: str, used: Used) -> None:
+        self._tokens.add((target, "input"), used.input)
+        self._tokens.add((target, "output"), used.output)
+        if used.estimated:
+            self._estimated.add((target,))
 
 
 def _decision(facts: Facts, reason: str) -> str:
@@ -114,6 +128,7 @@ class _Live(Collector):
             breakers.add_metric((target, state), 1)
         yield breakers
         yield from _journal(self._sources.journal())
+        yield from _configuration(self._sources.configuration())
 
 
 def _journal(report: Mapping[str, Any]) -> Iterable[Metric]:
@@ -130,3 +145,25 @@ def _journal(report: Mapping[str, Any]) -> Iterable[Metric]:
     )
     failing = 1 if report["failing"] else 0
     yield GaugeMetricFamily("firebreak_journal_failing", "1 while the journal cannot be written", value=failing)
+
+
+def _configuration(report: Mapping[str, Any]) -> Iterable[Metric]:
+    """Nothing where no configuration is followed."""
+    if "reloads" not in report:
+        return
+    reloads = CounterMetricFamily(
+        "firebreak_configuration_reloads", "Times that the configuration was read anew", labels=("result",)
+    )
+    reloads.add_metric(("ok",), report["reloads"] - report["failed"])
+    reloads.add_metric(("failed",), report["failed"])
+    yield reloads
+    yield GaugeMetricFamily(
+        "firebreak_configuration_rejected",
+        "1 while the files are wrong and an older configuration is in force",
+        value=1 if report["error"] else 0,
+    )
+    yield GaugeMetricFamily(
+        "firebreak_configuration_needs_restart",
+        "1 while a part of the configuration waits for a restart",
+        value=1 if report["needs_restart"] else 0,
+    )

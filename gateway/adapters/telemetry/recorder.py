@@ -87,12 +87,13 @@ def make_record(
     in_flight: Callable[[], int],
     breaker_states: Callable[[], Mapping[str, str]],
     journal: Callable[[], Mapping[str, Any]],
+    configuration: Callable[[], Mapping[str, Any]] = dict,
     lines: LineWriter,
     version: str,
     clock: Clock,
 ) -> Record:
-    """The record as `settings` ask for it; `lines` takes the log. Metrics read the three callables when they are asked for."""
-    metrics = Metrics(Sources(in_flight, breaker_states, lambda: lines.dropped, journal))
+    """The record as `settings` ask for it; `lines` takes the log. Metrics read the callables when they are asked for."""
+    metrics = Metrics(Sources(in_flight, breaker_states, lambda: lines.dropped, journal, configuration))
     tracing, latencies = _tracing(settings, version, clock), Latencies()
     recorder = CallRecorder(metrics, CallLog(settings.log, lines.line), tracing, latencies, clock)
     return Record(recorder, metrics, latencies, tracing, lines)

@@ -56,7 +56,7 @@ class Spans:
         # Never the ambient context: a call's parent is what its caller sent.
         parent = _PROPAGATOR.extract(dict(trace_headers(call)), context=Context())
         self._calls[call.id] = self._tracer.start_span(
-            call.method.name[1:],
+            _name(call),
             context=parent,
             kind=SpanKind.SERVER,
             attributes={**_rpc(call), "firebreak.call_id": call.id},
@@ -112,6 +112,11 @@ def _end(span: Span, code: Code, reason: str, *, failed: bool) -> None:
     span.end()
 
 
+def _name(call: Call) -> str:
+    """A span's name is one of few: of methods that nobody has described, the pattern that they are routed by."""
+    return (call.method.label or call.method.name)[1:]
+
+
 def _rpc(call: Call) -> dict[str, str]:
     service, _, method = call.method.name[1:].partition("/")
     return {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
@@ -125,6 +130,8 @@ def _attempted(call: Call) -> tuple[str, dict[str, Any]]:
     assert kind is not None
     if call.method.action is not Action.CALL:
         return f"describe {view.target}", attributes
+    if kind is Kind.SERVICE:
+        return _name(call), attributes
     operation, name = _OPERATIONS[kind]
     attributes.update({"gen_ai.operation.name": operation, name: view.target})
     if view.tool_call_id:

@@ -51,6 +51,8 @@ satisfied("args", want, _) if args_satisfied(want)
 
 satisfied("prompt", want, _) if prompt_satisfied(want)
 
+satisfied("methods", names, _) if methods_satisfied(names)
+
 satisfied("effects", effects, _) if input.target.effect in effects
 
 # Delegation: everybody behind the holder on the chain must be named.

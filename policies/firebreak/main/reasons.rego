@@ -60,6 +60,7 @@ unknown := "cannot satisfy this grant, which has a part that the policy does not
 sentences := {
 	"actions": "must be %s",
 	"effects": "must be %s",
+	"methods": "must be %s",
 	"via": "may go on behind that principal only with %s",
 	"limits": "must be positive numbers of milliseconds and bytes, but are %s",
 	"args": "must be a tool's arguments%s",

@@ -18,6 +18,7 @@ in_grant(principal, grant) := {{"part": "actions", "field": "call.action", "want
 
 at_fault := {
 	"effects": "target.effect",
+	"methods": "call.method",
 	"via": "session.chain",
 	"max_messages": "messages",
 	"max_characters": "characters",

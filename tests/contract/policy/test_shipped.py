@@ -31,6 +31,8 @@ ALLOWED = [
     call(ADA, AGENT, target="python", args={"code": "x" * 4000}),
     call(AGENT, target="python", action="describe", args=None),
     call(ADA, target="router", action="describe", args=None),
+    call(ADA, AGENT, target="sql", args={"query": "SELECT 1"}),
+    call(ADA, target="web-fetch", args={"url": "https://docs.python.org/"}),
 ]
 DENIED = [
     (call("user:eve", target="calculator"), "grants", "principal.id"),
@@ -39,6 +41,7 @@ DENIED = [
     (call(ADA, AGENT, target="assistant"), "grants", "principal.id"),
     (call(ADA, AGENT, CLASSIC, target="assistant-classic"), "grants", "principal.id"),
     (call(ADA, target="nothing"), "grants", "principal.id"),
+    (call(ADA, AGENT, target="web-fetch", args={"url": "https://docs.python.org/"}), "grants", "principal.id"),
     (call(ADA, target="python", args=LONG), "grants.python.developer", "args.code"),
     (call(ADA, AGENT, target="python", args=LONG), "grants.python.agents", "args.code"),
     (call(ADA, target="python", args={}), "grants.python.developer", "args.code"),

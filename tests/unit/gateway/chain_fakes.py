@@ -246,6 +246,7 @@ class FakeJournal:
     required: bool = False
     refuse: CallError | None = None
     withhold: CallError | None = None
+    asked_for: list[bytes] = field(default_factory=list)
     shown: list[bytes] = field(default_factory=list)
     announced: list[Call] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -255,6 +256,9 @@ class FakeJournal:
     def check(self) -> None:
         if self.refuse is not None:
             raise self.refuse
+
+    def asked(self, call: Call, message: bytes) -> None:
+        self.asked_for.append(message)
 
     def answered(self, call: Call, message: bytes) -> None:
         self.shown.append(message)

@@ -30,11 +30,13 @@ def parts(told: list[str], **replaced: Callable[[], Awaitable[None]]) -> Any:
     async def stop(grace: float) -> None:
         told.append("listener stopped")
 
-    runs = {name: replaced.get(name, _for_ever) for name in ("policy", "identity", "registry", "admin")}
+    names = ("policy", "identity", "registry", "configuration", "admin")
+    runs = {name: replaced.get(name, _for_ever) for name in names}
     return SimpleNamespace(
         policy=SimpleNamespace(run=runs["policy"], close=_at_once),
         identity=SimpleNamespace(run=runs["identity"]),
         registry=SimpleNamespace(run=runs["registry"]),
+        reload=SimpleNamespace(run=runs["configuration"]),
         upstream=SimpleNamespace(close=_at_once),
         public=SimpleNamespace(start=replaced.get("start", _at_once), drain=_at_once),
         servers=(SimpleNamespace(server=SimpleNamespace(start=_at_once, stop=stop)),),

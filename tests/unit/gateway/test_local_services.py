@@ -19,6 +19,7 @@ from gateway.routes import Action, Kind
 from gateway.service import Finish, Service
 from gateway.targets import Description, State, Target
 from tests.calls import make_call, make_target
+from tests.unit.gateway.routed_fakes import orders
 
 
 class Engine:
@@ -119,6 +120,16 @@ async def test_an_entry_holds_what_a_client_needs() -> None:
     assert calculator.framework.version == "1.4.7"
     assert (router.kind, router.effect, router.ready) == (catalog_pb2.TARGET_KIND_MODEL, 0, False)
     assert router.description == ""
+
+
+async def test_a_routed_service_is_listed_with_its_methods() -> None:
+    routed = orders(effect="READ", methods=["acme.Orders/Get", "acme.Orders/Watch"])
+    request = catalog_pb2.CatalogServiceListRequest(kind=catalog_pb2.TARGET_KIND_SERVICE).SerializeToString()
+    message = await answer(catalog(Targets(CALCULATOR, routed), judge(Engine("orders", "calculator"))), asking(request))
+    (entry,) = catalog_pb2.CatalogServiceListResponse.FromString(message).targets
+    assert (entry.name, entry.kind, entry.ready) == ("orders", catalog_pb2.TARGET_KIND_SERVICE, True)
+    assert list(entry.methods) == ["acme.Orders/Get", "acme.Orders/Watch"]
+    assert (entry.effect, entry.version, entry.input_schema_json) == (payload_pb2.EFFECT_READ, "", b"")
 
 
 async def test_the_catalogue_can_be_asked_for_one_kind() -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from firebreak.v1 import model_pb2, payload_pb2
 
 from gateway.call import Call, Metadata, Session
 from gateway.config import Admission, GatewayConfig
 from gateway.core.deadline import NEVER, Deadline
+from gateway.core.usage import Sum, Used
 from gateway.errors import CallError, Code, Reason
 from gateway.filters.circuit_breaker import Breakers
 from gateway.policy import PolicyError
@@ -20,6 +22,7 @@ from gateway.stack import Stack, build, compose, numbered_ids
 from gateway.targets import State, Target
 from tests.unit.gateway.chain_fakes import (
     ALLOW,
+    MODEL_GENERATE,
     PRINCIPAL,
     RESULT,
     START,
@@ -37,6 +40,7 @@ from tests.unit.gateway.chain_fakes import (
     call,
     clock,
     gateway_config,
+    model_request,
     run,
     target,
     targets,
@@ -289,6 +293,53 @@ def test_both_chains_share_one_admission() -> None:
         assert caught.value.reason is Reason.RATE_LIMITED
 
     run(main)
+
+
+async def generates(send: Send) -> Finish:
+    used = payload_pb2.Usage(input_tokens=70, output_tokens=50)
+    message = payload_pb2.Message(role=payload_pb2.ROLE_ASSISTANT, usage=used)
+    await send(model_pb2.ModelServiceGenerateResponse(message=message).SerializeToString())
+    return Finish()
+
+
+def test_a_models_tokens_are_counted_and_too_many_keep_the_next_call_from_it_but_not_from_its_denial() -> None:
+    async def main() -> None:
+        router = target("router", "model", limits={"tokens": {"per_minute": 100}})
+        world = World(known=(router,), script=generates)
+        stack, first = world.stack(), call(MODEL_GENERATE, model_request())
+        assert await stack.serve(first, world.received.send) == Finish()
+        assert first.facts.used == Used(70, 50)
+        assert stack.usage.pairs == {("user:developer", "router"): Sum(1, 70, 50)}
+        with pytest.raises(CallError) as refused:
+            await stack.serve(call(MODEL_GENERATE, model_request()), world.received.send)
+        world.engine.answer = {**ALLOW, "allow": False}
+        with pytest.raises(CallError) as denied:
+            await stack.serve(call(MODEL_GENERATE, model_request()), world.received.send)
+        assert (refused.value.reason, refused.value.quota) == (Reason.RATE_LIMITED, "tokens:router")
+        assert denied.value.reason is Reason.POLICY_DENIED
+        assert len(world.upstream.sent) == 1
+
+    run(main)
+
+
+def test_a_caller_who_hangs_up_on_a_model_pays_for_what_it_may_have_cost() -> None:
+    async def main() -> None:
+        router = target("router", "model", limits={"tokens": {"per_minute": 100, "answer": 1000}})
+        world = World(known=(router,), script=silent)
+        stack, request = world.stack(), model_request()
+        asked = asyncio.ensure_future(stack.serve(call(MODEL_GENERATE, request), world.received.send))
+        await asyncio.sleep(1.0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert stack.usage.models == {"router": Sum(1, -(-len(request) // 3), 1000, 1)}
+
+    run(main)
+
+
+async def silent(send: Send) -> Finish:
+    await asyncio.Event().wait()
+    raise AssertionError("nothing wakes this")
 
 
 def test_a_decision_can_be_explained_by_its_id() -> None:

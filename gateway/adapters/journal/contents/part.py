@@ -46,9 +46,11 @@ class Contents:
         apart: Apart = []
         content: Any = record_pb2.RecordedContent()
 
-        request = content.request
-        request.size, request.count = len(call.request), 1
-        self._keep(request, asked.requests, [call.request], request_type(call.method.name), asked.mask, apart)
+        request, streamed = content.request, call.method.streams_request
+        request.size, request.count = (facts.request_bytes, facts.requests) if streamed else (len(call.request), 1)
+        request.cut = facts.asks_cut
+        sent = facts.asks if streamed else [call.request]
+        self._keep(request, asked.requests, sent, request_type(call.method.name), asked.mask, apart)
 
         answers, passed = content.answers, facts.answers
         # Forward counts what passed; the gateway's own services answer without it.

@@ -33,6 +33,9 @@ class NoJournal:
     def check(self) -> None:
         """Every call may go on."""
 
+    def asked(self, call: Call, message: bytes) -> None:
+        """Keeps nothing of it."""
+
     def answered(self, call: Call, message: bytes) -> None:
         """Keeps nothing of it."""
 

@@ -73,6 +73,16 @@ class JournalWriter:
         if self.required and (self.health.failing or self.intake.crowded):
             raise _unavailable()
 
+    def asked(self, call: Call, message: bytes) -> None:
+        facts = call.facts
+        if facts.asks_cut or _recorded(facts).requests is Recording.NONE:
+            return
+        if self.intake.reserve(len(message)):
+            facts.asks.append(message)
+        else:
+            facts.asks_cut = True
+            self.losses.cut += 1
+
     def answered(self, call: Call, message: bytes) -> None:
         facts = call.facts
         if facts.answers_cut or _recorded(facts).answers is Recording.NONE:
@@ -98,11 +108,11 @@ class JournalWriter:
         code, reason = classify(outcome, call.deadline, now)
         _drop_arguments(facts)
         entry = Entry(CALL, call, _bare(outcome), code, reason, self._wall(), now)
-        kept = sum(map(len, facts.answers))
+        kept = sum(map(len, facts.answers)) + sum(map(len, facts.asks))
         item = self._put(entry, ENTRY + len(call.request), kept)
         if not self.required:
             return None
-        return _Receipt(None if facts.answers_cut else item, self._settings.timeout)
+        return _Receipt(None if facts.answers_cut or facts.asks_cut else item, self._settings.timeout)
 
     def close(self, timeout: float) -> None:
         """Writes what is queued, and the chain's last row. Blocks for at most `timeout` seconds; for any thread."""

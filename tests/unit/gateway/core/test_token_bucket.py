@@ -90,3 +90,53 @@ def test_without_a_full_one_the_longest_unused_goes() -> None:
     buckets.take("new", 0.2)
     assert buckets.take("old", 0.3) > 0.0
     assert buckets.take("other", 0.3) == 0.0
+
+
+def test_to_ask_how_long_takes_nothing() -> None:
+    bucket = TokenBucket(4.0, 1, 0.0)
+    assert (bucket.wait(0.0), bucket.wait(0.0)) == (0.0, 0.0)
+    assert bucket.take(0.0) == 0.0
+    assert (bucket.wait(0.0), bucket.wait(0.125)) == (0.25, 0.125)
+
+
+def test_what_is_charged_beyond_what_is_there_is_owed_first() -> None:
+    bucket = TokenBucket(10.0, 100, 0.0)
+    bucket.charge(150, 0.0)
+    assert bucket.tokens(0.0) == -50
+    assert bucket.wait(0.0) == 5.1
+    assert bucket.take(5.0) > 0
+    assert bucket.take(5.1) == 0.0
+
+
+def test_a_charge_by_a_clock_that_steps_back_fills_nothing() -> None:
+    bucket = TokenBucket(1.0, 10, 100.0)
+    bucket.charge(10, 100.0)
+    bucket.charge(1, 50.0)
+    assert bucket.tokens(100.0) == -1
+
+
+@pytest.mark.parametrize(("burst", "left"), [(200, 40), (30, 30)])
+def test_another_rate_counts_from_now_on_and_what_is_there_stays_as_far_as_it_fits(burst: int, left: int) -> None:
+    bucket = TokenBucket(1.0, 100, 0.0)
+    bucket.charge(70, 0.0)
+    bucket.change(5.0, burst, 10.0)
+    assert bucket.tokens(10.0) == left
+    assert bucket.tokens(11.0) == min(left + 5, burst)
+
+
+def test_a_debt_outlives_another_rate_which_holds_for_every_bucket_old_or_new() -> None:
+    buckets = TokenBuckets(1.0, 10)
+    buckets.get("ada", 0.0).charge(30, 0.0)
+    buckets.change(2.0, 5, 0.0)
+    assert buckets.get("ada", 0.0).tokens(0.0) == -20
+    assert buckets.get("ada", 0.0).wait(0.0) == 10.5
+    assert buckets.get("bob", 0.0).tokens(0.0) == 5
+
+
+def test_the_same_rate_again_changes_nothing() -> None:
+    buckets = TokenBuckets(1.0, 10)
+    bucket = buckets.get("ada", 0.0)
+    bucket.charge(4, 0.0)
+    buckets.change(1.0, 10, 0.0)
+    assert buckets.get("ada", 0.0) is bucket
+    assert bucket.tokens(0.0) == 6

@@ -219,7 +219,19 @@ async def test_one_target_does_not_take_the_places_or_tokens_of_another() -> Non
 
 
 def test_snapshots_show_only_targets_that_were_called() -> None:
-    bulkheads = Bulkheads(lambda: 0.0)
+    bulkheads, target = Bulkheads(lambda: 0.0), make_target()
     assert bulkheads.snapshots() == {}
-    assert bulkheads.get(make_target()) is bulkheads.get(make_target())
+    assert bulkheads.get(target) is bulkheads.get(target)
     assert bulkheads.snapshots() == {"calculator": EMPTY}
+
+
+def test_a_target_that_is_configured_anew_has_its_own_places_and_shows_them() -> None:
+    bulkheads, old, new = Bulkheads(lambda: 0.0), make_target(), make_target(limits=Limits(concurrency=1))
+    assert bulkheads.get(old).places.enter()
+    assert bulkheads.snapshots() == {"calculator": ConcurrencySnapshot(running=1, waiting=0)}
+    assert bulkheads.get(new).places.enter()
+    assert not bulkheads.get(new).places.enter()
+    assert bulkheads.get(old).places.enter()
+    assert bulkheads.snapshots() == {"calculator": ConcurrencySnapshot(running=1, waiting=0)}
+    del old, new
+    assert bulkheads.snapshots() == {}, "what is gone leaves nothing behind"

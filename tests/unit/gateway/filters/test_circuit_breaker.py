@@ -11,6 +11,7 @@ import pytest
 from gateway.call import Attempt, Call
 from gateway.config import Breaker, Limits
 from gateway.core.circuit import BreakerState
+from gateway.core.outcome import Outcome
 from gateway.errors import CallError, Code, Reason
 from gateway.filters.circuit_breaker import Breakers, circuit_breaker
 from gateway.policy import Decision, Obligations, Permit
@@ -316,6 +317,20 @@ async def test_each_target_has_its_own_breaker() -> None:
     service = circuit_breaker(breakers, clock)(FakeService([DOWN]))
     broken = make_target("python", breaker=Breaker(minimum_calls=1))
     await service(make_call(broken), discard)
-    assert await service(make_call(make_target("calculator")), discard) == Finish()
+    whole = make_target("calculator")
+    assert await service(make_call(whole), discard) == Finish()
     assert {name: seen.state for name, seen in breakers.snapshots().items()} == {"python": OPEN, "calculator": CLOSED}
     assert breakers.get(broken) is breakers.get(broken)
+
+
+def test_a_target_that_is_configured_anew_starts_closed_and_is_the_one_that_shows() -> None:
+    breakers, old = Breakers(lambda: 0.0), make_target(breaker=Breaker(minimum_calls=1))
+    ticket = breakers.get(old).acquire(0.0)
+    assert ticket is not None
+    breakers.get(old).record(ticket, Outcome.FAILURE, 0.0)
+    assert breakers.snapshots()["calculator"].state is OPEN
+    new = make_target()
+    assert breakers.get(new).state(0.0) is CLOSED
+    assert breakers.snapshots()["calculator"].state is CLOSED
+    del old, new
+    assert breakers.snapshots() == {}, "what is gone leaves nothing behind"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.call import Facts
 from gateway.config import Effect, Retry
 from gateway.errors import CallError, Code, Reason
 from gateway.filters.retry import RetryBudgets, retry
@@ -299,8 +300,8 @@ async def test_each_target_has_its_own_budget() -> None:
     assert budgets.get(other).withdraw(clock())
 
 
-class _Weak:
-    """Something of a call that a weak reference can point to."""
+class _Weak(Facts):
+    """Facts that a weak reference can point to."""
 
 
 def test_a_failed_call_leaves_no_cycle_behind() -> None:
@@ -310,8 +311,8 @@ def test_a_failed_call_leaves_no_cycle_behind() -> None:
         raise died()
 
     async def failing() -> weakref.ref[_Weak]:
-        facts = _Weak()
-        call = replace(make_call(make_target()), facts=facts)  # type: ignore[arg-type]
+        facts = _Weak(0.0)
+        call = replace(make_call(make_target()), facts=facts)
         service = retry(clock, lambda: 0.0, asyncio.sleep)(FakeService([dies, dies, dies]))
         try:
             await service(call, discard)

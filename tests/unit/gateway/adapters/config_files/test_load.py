@@ -149,6 +149,9 @@ SERVICE = [
     ("calculator", "name: calculator", "name: Calc", ["1: name: does not match"]),
     ("calculator", "entrypoint: a:b", "entrypoint: a.b", ["4: entrypoint: does not match"]),
     ("calculator", "", "uses:\n  tools: [router]\n", ["1: uses is only for agents"]),
+    ("router", "", "store: [notes]\n", ["1: store is only for tools"]),
+    ("calculator", "", "store: []\n", ["6: store: "]),
+    ("calculator", "", "store: [notes..mine]\n", ["6: store"]),
     ("calculator", "", "limits:\n  deadlin: 5s\n", ["7: limits.deadlin: is no known key; did you mean deadline?"]),
     ("calculator", "", "limits:\n  deadline: 500s\n", ["6: limits: deadline is more than max_deadline"]),
     ("calculator", "", "limits:\n  request_bytes: 1GiB\n", ["7: limits.request_bytes: has no effect"]),
@@ -266,4 +269,4 @@ def test_named_files_that_are_not_there_are_told_with_their_line(folder: Path) -
 
 def test_the_shipped_configuration_is_right() -> None:
     root = Path(__file__).parents[5]
-    assert len(load(root / "firebreak.yaml").services) == 6
+    assert len(load(root / "firebreak.yaml").services) == 8

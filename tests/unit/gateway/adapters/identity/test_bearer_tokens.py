@@ -252,6 +252,25 @@ async def test_a_verified_token_is_not_verified_again_until_its_issuers_keys_cha
     assert (await made.authenticator.authenticate(call(bearer(token))))[0] is first
 
 
+async def test_a_service_that_is_configured_later_is_known_from_then_on(world: World) -> None:
+    """By a token that was verified before: as nobody's it could begin sessions of its own, which a service must not."""
+    services: dict[str, str] = {}
+    made = world.made(services=services)
+    told = call(bearer(world.service_token()))
+    principal, _ = await made.authenticator.authenticate(told)
+    assert principal.service is None
+    services["service:assistant"] = "assistant"
+    with pytest.raises(CallError) as caught:
+        await made.authenticator.authenticate(told)
+    assert caught.value.reason is Reason.SESSION_INVALID
+    described = call(bearer(world.service_token()), method="/firebreak.v1.ToolService/Describe")
+    assert (await made.authenticator.authenticate(described))[0].service == "assistant"
+    services["service:assistant"] = "another"
+    assert (await made.authenticator.authenticate(described))[0].service == "another"
+    services.clear()
+    assert (await made.authenticator.authenticate(described))[0].service is None
+
+
 async def test_memory_of_verified_tokens_is_bounded(world: World) -> None:
     from gateway.adapters.identity.issuers import Issuers
     from gateway.adapters.identity.sources import source

@@ -128,12 +128,16 @@ class World:
         return Identity(issuers=issuers, session_keys=str(self.session_folder))
 
     def made(
-        self, instance: str = "gateway-1", config: Identity | None = None, ca_bundle: Path | None = None
+        self,
+        instance: str = "gateway-1",
+        config: Identity | None = None,
+        ca_bundle: Path | None = None,
+        services: Mapping[str, str] = IDENTITIES,
     ) -> MadeIdentity:
         numbers = iter(range(1_000_000))
         return make_identity(
             config or self.config(),
-            IDENTITIES,
+            services,
             ACCEPT,
             self.in_flight,
             instance,

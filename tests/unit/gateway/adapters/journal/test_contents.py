@@ -27,6 +27,7 @@ from tests.unit.gateway.adapters.journal.recorded_calls import (
     request,
     unknown_call,
 )
+from tests.unit.gateway.routed_fakes import SYNC, call_of, orders
 
 FULL, MASKED, HASHED, NONE = Recording.FULL, Recording.MASKED, Recording.HASHED, Recording.NONE
 
@@ -191,3 +192,45 @@ def test_a_large_stream_is_kept_whole() -> None:
     )
     content = kept(answered_call(answers=events))
     assert (content.answers.messages, content.answers.exact) == (events, True)
+
+
+def streamed(*messages: bytes, **recorded: str) -> Call:
+    """A call of a routed service that streamed its request, and was answered with the same."""
+    target = orders(journal=recorded)
+    call = call_of(target, SYNC)
+    facts = call.facts
+    facts.target, facts.resolved, facts.principal = "orders", target, "user:ada"
+    facts.requests = facts.events = len(messages)
+    facts.request_bytes = facts.response_bytes = sum(map(len, messages))
+    facts.asks, facts.answers = list(messages), list(messages)
+    return call
+
+
+def test_messages_that_nothing_describes_are_kept_byte_for_byte() -> None:
+    content = kept(streamed(b"\xff", b"\x00", requests="full", answers="full"))
+    for part in (content.request, content.answers):
+        assert (part.messages, part.exact, part.size, part.count) == ((b"\xff", b"\x00"), True, 2, 2)
+
+
+def test_a_streamed_request_is_hashed_as_a_whole() -> None:
+    def digest(*messages: bytes) -> bytes:
+        content = kept(streamed(*messages, requests="hashed", answers="none"))
+        assert (content.request.messages, content.request.size) == (None, sum(map(len, messages)))
+        assert (content.answers.digest, content.answers.count) == (b"", len(messages))
+        return content.request.digest
+
+    assert digest(b"a", b"b") == digest(b"a", b"b")
+    assert digest(b"a", b"b") not in (digest(b"ab"), digest(b"b", b"a"), b"")
+
+
+def test_a_streamed_request_that_found_no_room_is_not_hashed() -> None:
+    call = streamed(b"a", b"b", requests="hashed", answers="none")
+    call.facts.asks.pop()
+    call.facts.asks_cut = True
+    part = kept(call).request
+    assert (part.cut, part.digest, part.count) == (True, b"", 2)
+
+
+def test_a_streamed_request_that_was_refused_has_no_messages() -> None:
+    part = kept(streamed(requests="full", answers="full")).request
+    assert (part.count, part.size, part.messages) == (0, 0, ())

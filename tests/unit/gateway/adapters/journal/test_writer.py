@@ -243,6 +243,42 @@ async def test_answers_are_kept_as_far_as_the_target_asks_for(
     assert world.writer.intake.bytes == 3 * len(captured)
 
 
+@pytest.mark.parametrize(("recording", "captured"), [("full", [b"12", b"3"]), ("hashed", [b"12", b"3"]), ("none", [])])
+async def test_a_streamed_request_is_kept_as_far_as_the_target_asks_for(
+    tmp_path: Path, recording: str, captured: list[bytes]
+) -> None:
+    world, calling = World(tmp_path, {}), made(requests=recording)
+    world.writer.asked(calling, b"12")
+    world.writer.asked(calling, b"3")
+    assert calling.facts.asks == captured
+    assert world.writer.intake.bytes == sum(map(len, captured))
+
+
+@pytest.mark.parametrize(("size", "cut"), [(1024, False), (1025, True)])
+async def test_a_streamed_request_that_finds_no_room_is_cut_and_counted(tmp_path: Path, size: int, cut: bool) -> None:
+    world, calling = World(tmp_path, {"buffer": "1KiB"}), made()
+    world.writer.asked(calling, b"x" * size)
+    assert (calling.facts.asks_cut, world.writer.losses.cut) == (cut, int(cut))
+    world.writer.asked(calling, b"")
+    assert len(calling.facts.asks) == (0 if cut else 2), "nothing is kept behind a gap"
+
+
+async def test_required_withholds_the_answer_to_a_request_that_could_not_be_kept(tmp_path: Path) -> None:
+    async with running(tmp_path, mode="required", buffer="64KiB") as world:
+        calling = made()
+        world.writer.asked(calling, b"x" * 100_000)
+        assert await reason_of(kept(world, calling)) is Reason.ANSWER_WITHHELD
+        await world.until(world.disk.calls)
+
+
+async def test_a_streamed_request_is_let_go_once_it_is_written(tmp_path: Path) -> None:
+    async with running(tmp_path, mode="required") as world:
+        calling = made()
+        world.writer.asked(calling, b"x" * 1000)
+        await kept(world, calling)
+        await world.until(lambda: world.writer.intake.bytes == 0)
+
+
 async def test_the_gateways_own_answers_are_kept(tmp_path: Path) -> None:
     world, calling = World(tmp_path, {}), call()
     world.writer.answered(calling, b"123")

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.adapters.telemetry.metrics import Metrics, Sources
 from gateway.call import Attempt, Call
+from gateway.core.usage import Used
 from gateway.errors import Code
 from gateway.routes import CATALOG_LIST
 from tests.unit.gateway.chain_fakes import call
@@ -76,6 +77,23 @@ def test_a_call_that_never_had_a_target_or_a_decision() -> None:
     assert not [name for name, _ in samples(counted) if name == "firebreak_policy_decisions_total"]
 
 
+def test_tokens_of_models_add_up_by_target_alone() -> None:
+    counted = metrics()
+    for used in (Used(12, 3), Used(100, 40, estimated=True)):
+        made = ended("router")
+        made.facts.used = used
+        counted.ended(made, Code.OK, "", 0.1)
+    assert value(counted, "firebreak_model_tokens_total", target="router", kind="input") == 112
+    assert value(counted, "firebreak_model_tokens_total", target="router", kind="output") == 43
+    assert value(counted, "firebreak_model_estimates_total", target="router") == 1
+
+
+def test_calls_that_use_no_tokens_have_no_numbers_of_them() -> None:
+    counted = metrics()
+    counted.ended(ended(), Code.OK, "", 0.1)
+    assert not [name for name, _ in samples(counted) if name.startswith("firebreak_model_")]
+
+
 def test_calls_add_up() -> None:
     counted = metrics()
     for _ in range(3):
@@ -99,6 +117,18 @@ def test_the_journal_shows_what_it_wrote_lost_and_holds() -> None:
     assert value(failing, "firebreak_journal_cut_total") == 1
     assert value(failing, "firebreak_journal_queue_bytes") == 4096
     assert (value(failing, "firebreak_journal_failing"), value(well, "firebreak_journal_failing")) == (1, 0)
+
+
+def test_the_configuration_shows_how_often_it_was_read_and_whether_it_is_in_force() -> None:
+    report = {"reloads": 5, "failed": 2, "error": "firebreak.yaml:1: is empty", "needs_restart": ["listeners"]}
+    shown = Metrics(Sources(lambda: 0, dict, lambda: 0, dict, lambda: report))
+    assert value(shown, "firebreak_configuration_reloads_total", result="ok") == 3
+    assert value(shown, "firebreak_configuration_reloads_total", result="failed") == 2
+    assert value(shown, "firebreak_configuration_rejected") == 1
+    assert value(shown, "firebreak_configuration_needs_restart") == 1
+    report |= {"error": "", "needs_restart": []}
+    assert value(shown, "firebreak_configuration_rejected") == 0
+    assert value(shown, "firebreak_configuration_needs_restart") == 0
 
 
 def test_a_transaction_of_the_journal_is_in_the_bucket_of_its_time() -> None:

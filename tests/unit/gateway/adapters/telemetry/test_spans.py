@@ -19,6 +19,7 @@ from gateway.errors import CallError, Code, Reason
 from gateway.routes import METHODS
 from gateway.service import Finish
 from tests.unit.gateway.chain_fakes import START, TOOL_CALL, TOOL_DESCRIBE, authenticated, call
+from tests.unit.gateway.routed_fakes import method_of, orders
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{CALLER}-01"
@@ -113,6 +114,22 @@ def test_names_are_those_of_the_conventions(world: World, method: str, name: str
     attributes = dict(world.exported()[name].attributes or {})
     assert attributes[attribute] == "x"
     assert attributes["gen_ai.operation.name"] == name.split()[0]
+
+
+@pytest.mark.parametrize(
+    ("described", "method", "name"),
+    [(False, "/acme.Orders/MadeUp", "acme.Orders/*"), (True, "/acme.Orders/Get", "acme.Orders/Get")],
+)
+def test_methods_that_nobody_has_described_share_a_name(world: World, described: bool, method: str, name: str) -> None:
+    made = incoming(method_of(orders(described), method), target="orders")
+    world.spans.started(made)
+    world.spans.attempt(made).end(Finish())
+    world.spans.ended(made, Code.OK, "")
+    spans = world.exporter.get_finished_spans()
+    assert [span.name for span in spans] == [name, name]
+    for span in spans:
+        assert (span.attributes or {})["rpc.method"] == method.rpartition("/")[2]
+        assert not any(key.startswith("gen_ai.operation") for key in span.attributes or {})
 
 
 def test_describe_is_no_operation_of_an_agent(world: World) -> None:
