@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from cli import calls, status, up
+from cli import calls, new, reload, status, up, usage
 from cli.journal.app import app as journal
 
 app = typer.Typer(
     name="firebreak",
     help="Agents, tools and models in microservices of their own, behind one gateway.",
+    epilog="Tab completes commands after `.venv/bin/firebreak --install-completion`, in a new terminal.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
 app.command()(up.up)
+app.command()(new.new)
 app.command()(status.status)
+app.command()(reload.reload)
+app.command()(usage.usage)
 app.command()(calls.ask)
 app.command()(calls.call)
 app.command()(calls.explain)

@@ -30,11 +30,7 @@ def status(
 
     Exit code 1 when a service is not ready, or calls go unrecorded. Example: firebreak status --json
     """
-    admin = admin or _local_admin()
-    try:
-        report = fetch(admin)
-    except OSError as error:
-        fail(f"no gateway answers on {admin} ({_cause(error)}); start it with `make run`", Exit.UNREACHABLE)
+    report = fetch_or_fail(admin_or_local(admin), "status")
     _add_local_reasons(report)
     if as_json:
         print_json(report)
@@ -44,16 +40,27 @@ def status(
         raise SystemExit(int(Exit.FAILED))
 
 
-def _local_admin() -> str:
+def admin_or_local(admin: str | None) -> str:
+    """The admin address that was given, else that of the local gateway."""
     try:
-        return local_address(find_state(), "admin", ADMIN)
+        return admin or local_address(find_state(), "admin", ADMIN)
     except FileNotFoundError:
         return ADMIN
 
 
-def fetch(admin: str, timeout: float = 5.0) -> dict[str, Any]:
+def fetch_or_fail(admin: str, page: str) -> dict[str, Any]:
+    """As `fetch`; ends the command with words where that fails."""
+    try:
+        return fetch(admin, page=page)
+    except urllib.error.HTTPError as error:
+        fail(error.read().decode("utf-8", "replace").strip() or str(error), Exit.FAILED)
+    except OSError as error:
+        fail(f"no gateway answers on {admin} ({_cause(error)}); start it with `make run`", Exit.UNREACHABLE)
+
+
+def fetch(admin: str, timeout: float = 5.0, page: str = "status") -> dict[str, Any]:
     """The gateway's own report; raises OSError when none answers."""
-    with urllib.request.urlopen(f"http://{admin}/status", timeout=timeout) as response:
+    with urllib.request.urlopen(f"http://{admin}/{page}", timeout=timeout) as response:
         report: dict[str, Any] = json.load(response)
         return report
 
@@ -73,10 +80,12 @@ def _add_local_reasons(report: dict[str, Any]) -> None:
         if service["state"] != "ready" and local.get("reason"):
             service["reason"] = local["reason"]
         service["restarts"] = local.get("restarts", 0)
+        if not service["next"] and local.get("next"):
+            service["next"] = {"state": "not_ready", "reason": local["next"], "address": "", "socket": ""}
 
 
 def read_local(run: Path, name: str) -> dict[str, Any]:
-    """What the launcher wrote of one service: pid, restarts, reason; empty where it wrote nothing."""
+    """What the launcher wrote of one process: pid, restarts, reason, next; empty where it wrote nothing."""
     try:
         local: dict[str, Any] = json.loads((run / f"{name}.json").read_text())
     except (OSError, ValueError):
@@ -96,11 +105,23 @@ def _show(report: dict[str, Any]) -> None:
     for service in report["services"]:
         if service["reason"] and service["state"] != "ready":
             out.print(f"\n[bold]{escape(service['name'])}[/bold] is {service['state']}: {escape(service['reason'])}")
+        if coming := service["next"]:
+            line = f"\na newer [bold]{escape(service['name'])}[/bold] is {coming['state']}, the one before goes on"
+            out.print(line + (f": {escape(coming['reason'])}" if coming["reason"] else ""))
+    _show_configuration(report["configuration"])
     policy = report["gateway"]["policy"]
-    out.print(f"\npolicy [bold]{policy['revision'][:12]}[/bold] ({policy['engine']})")
+    out.print(f"policy [bold]{policy['revision'][:12]}[/bold] ({policy['engine']})")
     if policy["error"]:
         out.print(f"[red]the policy on disk is not in force:[/red] {escape(policy['error'])}")
     out.print(journal_line(report["journal"]))
+
+
+def _show_configuration(configuration: dict[str, Any]) -> None:
+    out.print(f"\nconfiguration [bold]{configuration['revision'][:12]}[/bold]")
+    if configuration["error"]:
+        out.print(f"[red]the configuration on disk is not in force:[/red] {escape(configuration['error'])}")
+    if waiting := configuration["needs_restart"]:
+        out.print(f"[yellow]changed, but not in force before a restart:[/yellow] {escape(', '.join(waiting))}")
 
 
 def _unrecorded(journal: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,10 +21,13 @@ def up(
 ) -> None:
     """Start the gateway and every service, and stay until Ctrl-C.
 
+    What changes in the configuration or in a service's folder is taken over while calls go on.
+
     Example: firebreak up --config firebreak.yaml
     """
     # Imported here: what serves one command stays off the others' start.
-    from cli.local.launcher import AlreadyRunning, Launcher, Layout, StartFailed
+    from cli.local.launcher import AlreadyRunning, Launcher, StartFailed
+    from cli.local.layout import Layout
     from gateway.adapters.config_files import ConfigError, load
 
     try:
@@ -32,6 +36,8 @@ def up(
         fail(str(error), Exit.USAGE)
     folder = (state or config.parent / ".firebreak").resolve()
     layout = Layout(config=config.resolve(), state=folder, envs=(envs or folder / "envs").resolve())
+    # Relative paths and sockets are relative to the file, wherever this is started from.
+    os.chdir(layout.root)
     try:
         asyncio.run(Launcher(layout, loaded, say=lambda text: print(text, flush=True)).run())
     except AlreadyRunning as error:

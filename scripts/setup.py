@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
 """Installs what Firebreak runs on, with Python's standard library alone: each step once, and again when its input changed.
 
-    python3 scripts/setup.py run             the gateway, the command and every service
-    python3 scripts/setup.py dev             the same and what tests need
+    python3 scripts/setup.py run             the gateway, the command and the services that firebreak.yaml names
+    python3 scripts/setup.py dev             the same, every other folder of services/, and what tests need
     python3 scripts/setup.py service NAME…   only these services
     python3 scripts/setup.py parquet         what `firebreak journal export --format parquet` needs
     python3 scripts/setup.py uv              where uv is (installed if missing)
 
-Environments are made from hashed locks: .venv for the gateway, .firebreak/envs/NAME for each service. A service that cannot be
-installed does not stop the others: the reason is in .firebreak/envs/NAME.error and in `firebreak status`.
+Environments are made from hashed locks: .venv for the gateway, .firebreak/envs/NAME for each service, where a changed lock
+makes a new one beside it, and the name leads there once it is complete: what runs loses nothing. A service without
+requirements of its own gets those of services/requirements.lock. One that cannot be installed does not stop the others: the
+reason is in .firebreak/envs/NAME.error and in `firebreak status`; with `service NAME…` the exit code is 1 then, too. Set-ups
+that are started at the same time take turns.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -20,6 +25,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".firebreak"
 ENVS = STATE / "envs"
 WHEELS = STATE / "wheels"
+CONFIGURATION = ROOT / "firebreak.yaml"
 STARTED = time.monotonic()
 
 
@@ -66,8 +73,26 @@ def digest(*inputs: Path | str) -> str:
         for file in files:
             if "__pycache__" in file.parts or not file.exists():
                 continue
-            total.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+            total.update(shown(file).encode() + b"\0" + file.read_bytes())
     return total.hexdigest()
+
+
+def shown(path: Path) -> str:
+    """A path as people write it here: from the repository, even where it leads out of it."""
+    return os.path.relpath(path, ROOT)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One set-up at a time: two would make and remove the same environments. The one that waits says so."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "setup.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another set-up is running: waiting until it has ended")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def fresh(stamp: Path, value: str) -> bool:
@@ -115,13 +140,39 @@ def make_env(uv: Path, env: Path, lock: Path, python: str | None = None, wheels:
     return True
 
 
+def make_service_env(uv: Path, env: Path, lock: Path, python: str | None, wheels: tuple[Path, ...]) -> bool:
+    """As `make_env`; a new one is made beside the one in use and takes its place in one step, when it is complete.
+
+    `env` is a link to it. What runs goes on on the one before, which is kept until the next is made.
+    """
+    value = recipe(lock, python)
+    if fresh(env / ".stamp", value):
+        return make_env(uv, env, lock, python, wheels)
+    made, before = env.with_name(f".{env.name}.{value[:12]}"), env.resolve()
+    make_env(uv, made, lock, python, wheels)
+    if env.is_dir() and not env.is_symlink():
+        before = env.rename(env.with_name(f".{env.name}.before"))
+    link = env.with_name(f".{env.name}.link")
+    link.unlink(missing_ok=True)
+    link.symlink_to(made.name)
+    link.replace(env)
+    for older in set(env.parent.glob(f".{env.name}.*")) - {made, before}:
+        shutil.rmtree(older, ignore_errors=True)
+    return True
+
+
+def recipe(lock: Path, python: str | None) -> str:
+    """What an environment is known by: its lock, and the Python that it is made with."""
+    return digest(lock, python or "", sys.version)
+
+
 def _install_lock(uv: Path, env: Path, lock: Path, python: str | None) -> bool:
-    stamp, value = env / ".stamp", digest(lock, python or "", sys.version)
+    stamp, value = env / ".stamp", recipe(lock, python)
     if fresh(stamp, value):
         return False
     shutil.rmtree(env, ignore_errors=True)
     execute(f"making {env.name}", uv, "venv", "--quiet", "--python", python or sys.executable, env)
-    execute(f"installing {lock.relative_to(ROOT)}", uv, "pip", "install", "--quiet", "--compile-bytecode",
+    execute(f"installing {shown(lock)}", uv, "pip", "install", "--quiet", "--compile-bytecode",
             "--require-hashes", "--no-deps", "--python", env / "bin" / "python", "-r", lock)  # fmt: skip
     mark(stamp, value)
     return True
@@ -169,12 +220,9 @@ def service_python(folder: Path) -> str | None:
 def install_service(uv: Path, folder: Path, wheels: tuple[Path, ...]) -> bool:
     """One service's environment; False when it could not be made, with the reason beside it."""
     env, error = ENVS / folder.name, ENVS / f"{folder.name}.error"
-    lock = folder / "requirements.lock"
     try:
-        python = service_python(folder)
-        if not lock.exists():
-            raise SetupError(f"{lock.relative_to(ROOT)} is missing: run scripts/lock {folder.relative_to(ROOT)}")
-        if make_env(uv, env, lock, python, wheels):
+        lock, python = service_lock(folder), service_python(folder)
+        if make_service_env(uv, env, lock, python, wheels):
             say(f"service {folder.name}: installed" + (f" on Python {python}" if python else ""))
         error.unlink(missing_ok=True)
         return True
@@ -185,15 +233,51 @@ def install_service(uv: Path, folder: Path, wheels: tuple[Path, ...]) -> bool:
         return False
 
 
-def service_folders() -> list[Path]:
-    return sorted(file.parent for file in (ROOT / "services").glob("*/service.yaml"))
+def service_lock(folder: Path) -> Path:
+    """What a service's environment is made from: its own lock, or the default one where it has no requirements of its own."""
+    if not (folder / "service.yaml").is_file():
+        raise SetupError(
+            f"there is no {shown(folder)}/service.yaml: make the service with `.venv/bin/firebreak new`, or take it out of "
+            f"{CONFIGURATION.name}"
+        )
+    lock = folder / "requirements.lock"
+    if lock.exists():
+        return lock
+    if (folder / "requirements.in").exists():
+        raise SetupError(f"{shown(lock)} is missing: run scripts/lock {shown(folder)}")
+    return ROOT / "services" / "requirements.lock"
 
 
-def install_services(uv: Path, folders: list[Path]) -> None:
+def configured_services() -> list[Path]:
+    """The folders that the configuration names under `services`, read without a YAML parser as well."""
+    if not CONFIGURATION.exists():
+        raise SetupError(f"there is no {shown(CONFIGURATION)}, which names the services")
+    text = re.sub(r"(?m)(?:^|\s)#.*$", "", CONFIGURATION.read_text())
+    section = re.search(r"(?ms)^services:(.*?)(?=^[^\s-]|\Z)", text)
+    named = re.findall(r"(?:^|[\s{,-])path:\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s,}]+))", section[1] if section else "")
+    return [Path(os.path.normpath(ROOT / "".join(path))) for path in named]
+
+
+def every_service() -> list[Path]:
+    """The configured services, and all others that have a folder here."""
+    found = {file.parent for file in (ROOT / "services").glob("*/service.yaml")}
+    return sorted(found | set(configured_services()))
+
+
+def named_services(names: list[str]) -> list[Path]:
+    """Folders of these services, wherever the configuration has them; raises SetupError for one that is not there."""
+    known = {folder.name: folder for folder in every_service()}
+    if unknown := [name for name in names if name not in known]:
+        raise SetupError(f"there is no service {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
+    return [known[name] for name in names]
+
+
+def install_services(uv: Path, folders: list[Path]) -> bool:
+    """Whether all of them could be installed."""
     wheels = build_wheels(uv)
     ENVS.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(lambda folder: install_service(uv, folder, wheels), folders))
+        return all(list(pool.map(lambda folder: install_service(uv, folder, wheels), folders)))
 
 
 def install_gateway(uv: Path, dev: bool) -> None:
@@ -227,33 +311,45 @@ def install_parquet(uv: Path) -> None:
     say("parquet: installed")
 
 
+def install_older_framework(uv: Path) -> None:
+    """The environment in which tests run the runtime on LangChain 0.3."""
+    lock = ROOT / "tests" / "locks" / "langchain-0.3.lock"
+    if make_env(uv, ENVS / "langchain-0.3", lock, wheels=build_wheels(uv)):
+        say("tests: LangChain 0.3 installed")
+
+
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
         print(f"Firebreak needs Python 3.11 or later; {sys.executable} is {sys.version.split()[0]}", file=sys.stderr)
         return 2
-    what = arguments[0] if arguments else ""
     try:
-        uv = find_uv()
-        if what == "uv":
-            print(uv)
-        elif what == "service" and arguments[1:]:
-            generate(uv)
-            install_services(uv, [ROOT / "services" / name for name in arguments[1:]])
-        elif what == "parquet":
-            install_parquet(uv)
-        elif what in ("run", "dev"):
-            generate(uv)
-            install_gateway(uv, dev=what == "dev")
-            install_services(uv, service_folders())
-            if what == "dev" and make_env(uv, ENVS / "langchain-0.3", ROOT / "tests" / "locks" / "langchain-0.3.lock",
-                                          wheels=build_wheels(uv)):  # fmt: skip
-                say("tests: LangChain 0.3 installed")
-        else:
-            print(__doc__, file=sys.stderr)
-            return 2
+        with alone():
+            return set_up(arguments[0] if arguments else "", arguments[1:])
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
+
+
+def set_up(what: str, names: list[str]) -> int:
+    """Does what the command line asks for and returns the exit code; raises SetupError."""
+    if what not in ("run", "dev", "service", "parquet", "uv") or bool(names) != (what == "service"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    folders = named_services(names) if what == "service" else []
+    uv = find_uv()
+    if what == "uv":
+        print(uv)
+    elif what == "parquet":
+        install_parquet(uv)
+    elif what == "service":
+        generate(uv)
+        return 0 if install_services(uv, folders) else 1
+    else:
+        generate(uv)
+        install_gateway(uv, dev=what == "dev")
+        install_services(uv, every_service() if what == "dev" else configured_services())
+        if what == "dev":
+            install_older_framework(uv)
     return 0
 
 

@@ -80,6 +80,11 @@ class LocalIdentity:
         """Writes a token for the principal "service:NAME" and keeps it fresh; answers its file. Raises ValueError, OSError."""
         return self._issue(SERVICES, name)
 
+    def withdraw(self, name: str) -> None:
+        """Removes the token of `name` and renews it no more. Raises OSError."""
+        self._issued.pop(name, None)
+        self.token_file(name).unlink(missing_ok=True)
+
     def token_file(self, name: str) -> Path:
         """Where the token of `name` is, or will be."""
         return self._tokens / f"{name}.token"

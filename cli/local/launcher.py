@@ -1,4 +1,4 @@
-"""Starts the gateway and every service on this machine, and keeps them running."""
+"""Starts the gateway and every service on this machine, keeps them running, and follows what is configured."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.local.environments import Environments
+from cli.local.following import Following, wanted
+from cli.local.house import House
 from cli.local.identity import LocalIdentity
+from cli.local.layout import Layout
 from cli.local.process import Command, Supervised, put_aside
+from cli.local.service import LocalService, Outcome
+from cli.local.sockets import UNIX, Sockets
+from cli.local.view import NOTHING, GatewayView
 from cli.status import fetch
 from gateway.adapters.config_files import Loaded
-from gateway.config import ServiceConfig, ServiceEntry
 
 POLL = 0.1
 ROTATE_EVERY = 60.0
@@ -40,41 +46,16 @@ class StartFailed(Exception):
     """The gateway cannot start; the text says why."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where everything is: the configuration's folder, the state folder, the services' environments."""
-
-    config: Path
-    state: Path
-    envs: Path
-
-    @property
-    def root(self) -> Path:
-        return self.config.parent
-
-    @property
-    def run(self) -> Path:
-        return self.state / "run"
-
-    @property
-    def logs(self) -> Path:
-        return self.state / "logs"
-
-    def make(self) -> None:
-        for folder in (self.state, self.run, self.logs, self.state / "home"):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
 @dataclass
 class Launcher:
-    """One instance of Firebreak on this machine. `say` prints a line of progress."""
+    """One instance of Firebreak on this machine; the current folder is the configuration's. `say` prints a line of progress."""
 
     layout: Layout
     loaded: Loaded
     say: Callable[[str], None]
     started: float = field(default_factory=time.monotonic)
-    _processes: dict[str, Supervised] = field(default_factory=dict)
-    _missing: dict[str, str] = field(default_factory=dict)
+    _services: dict[str, LocalService] = field(default_factory=dict)
+    _starting: bool = True
     _signals: int = 0
     _failure: str = ""
 
@@ -86,31 +67,68 @@ class Launcher:
         self.layout.make()
         with _exclusive(self.layout.run / "lock"):
             identity = LocalIdentity(self.layout.state)
-            self._issue(identity)
+            identity.ensure()
+            identity.issue_user("developer")
+            self._clean()
             self._write_addresses()
-            self._plan()
+            gateway, door = self._gateway(), self._door()
             stop = asyncio.Event()
-            self._on_signals(stop)
             async with asyncio.TaskGroup() as tasks:
-                for process in self._processes.values():
-                    tasks.create_task(process.run())
+                house = self._house(identity, door, tasks)
+                self._on_signals(stop, gateway, house)
+                tasks.create_task(gateway.run())
+                self._follow(self.loaded, house)
                 background = [
-                    tasks.create_task(self._report_start(stop)),
-                    tasks.create_task(self._keep_fresh(identity)),
+                    tasks.create_task(work)
+                    for work in (
+                        house.gateway.run(),
+                        self._report_start(gateway, house.gateway, stop),
+                        self._keep_fresh(identity),
+                        Following(self.layout, self.loaded, lambda now: self._follow(now, house), self.say).run(),
+                    )
                 ]
                 await stop.wait()
                 for task in background:
                     task.cancel()
-                await self._stop()
+                await self._stop(gateway, house)
         if self._failure:
             raise StartFailed(self._failure)
         self.say("stopped")
 
-    def _issue(self, identity: LocalIdentity) -> None:
-        identity.ensure()
-        identity.issue_user("developer")
-        for _, service in self.loaded.services:
-            identity.issue_service(service.name)
+    def _house(self, identity: LocalIdentity, door: str, tasks: asyncio.TaskGroup) -> House:
+        async def report() -> dict[str, Any]:
+            return await asyncio.to_thread(fetch, self.loaded.config.admin, 2.0)
+
+        return House(
+            layout=self.layout,
+            identity=identity,
+            environments=Environments(self.layout, self._say_timed),
+            sockets=Sockets(self.layout.root),
+            gateway=GatewayView(report, POLL),
+            door=door,
+            say=self._say_timed,
+            tasks=tasks,
+        )
+
+    def _follow(self, loaded: Loaded, house: House) -> None:
+        """Makes every service what it is configured to be now, and ends those that are not configured any more."""
+        configured = wanted(loaded.services, self.layout.root)
+        for name in configured.keys() - self._services.keys():
+            self._services[name] = LocalService(name, house)
+            house.beside(self._services[name].run())
+        for name, service in self._services.items():
+            service.want(configured.get(name))
+
+    def _clean(self) -> None:
+        """Removes what a launcher that was killed left behind."""
+        for stale in (*self.layout.run.glob("*.sock"), *self.layout.run.glob("*.json")):
+            stale.unlink()
+        sockets = Sockets(self.layout.root)
+        for entry, _ in self.loaded.services:
+            if entry.address.startswith(UNIX):
+                sockets.clear(entry.address)
+        for log in self.layout.logs.glob("*.log"):
+            put_aside(log, LARGE_LOG)
 
     def _write_addresses(self) -> None:
         """For clients on this machine; see firebreak.client.connection."""
@@ -118,74 +136,38 @@ class Launcher:
         addresses = {"public": config.listeners[0].address, "admin": config.admin}
         (self.layout.run / "addresses.json").write_text(json.dumps(addresses))
 
-    def _plan(self) -> None:
-        for stale in self.layout.run.glob("*.sock"):
-            stale.unlink()
-        for log in self.layout.logs.glob("*.log"):
-            put_aside(log, LARGE_LOG)
-        self._add("gateway", [sys.executable, "-m", "gateway", "--config", self.layout.config], dict(os.environ))
-        for entry, service in self.loaded.services:
-            python = self.layout.envs / service.name / "bin" / "python"
-            if (reason := self._why_not(service.name, python)) is None:
-                self._add(
-                    service.name, self._service_command(python, entry, service), self._service_environment(service)
-                )
-            else:
-                self._missing[service.name] = reason
-                self.say(f"{service.name}: not started. {reason}")
-
-    def _why_not(self, name: str, python: Path) -> str | None:
-        """Why a service cannot be started at all, or None."""
-        error = self.layout.envs / f"{name}.error"
-        if error.exists():
-            return error.read_text().strip()
-        return (
-            None
-            if python.exists()
-            else f"its environment is not installed: run `python3 scripts/setup.py service {name}`"
-        )
-
-    def _service_command(self, python: Path, entry: ServiceEntry, service: ServiceConfig) -> list[str | Path]:
-        token = self.layout.state / "identity" / "tokens" / f"{service.name}.token"
-        return [python, "-I", "-m", "firebreak_runtime", "--service", entry.path, "--listen", entry.address,
-                "--gateway", self._door(), "--token-file", token]  # fmt: skip
-
     def _door(self) -> str:
         """The listener that services call back through; raises StartFailed where the configuration has none."""
         for listener in self.loaded.config.listeners:
-            if listener.address.startswith("unix:"):
+            if listener.address.startswith(UNIX):
                 return listener.address
         raise StartFailed("no listener is on a unix socket, and services reach the gateway by one: add it to listeners")
 
-    def _service_environment(self, service: ServiceConfig) -> dict[str, str]:
-        """All that a service's process inherits."""
-        home = self.layout.state / "home" / service.name
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(home)}
+    def _gateway(self) -> Supervised:
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        arguments: list[str | Path] = [sys.executable, "-m", "gateway", "--config", self.layout.config]
+        command = Command("gateway", arguments, environment, self.layout.root)
+        return Supervised(command, self.layout.logs / "gateway.log", self.layout.run / "gateway.json")
 
-    def _add(self, name: str, arguments: list[str | Path], environment: dict[str, str]) -> None:
-        environment = {key: value for key, value in environment.items() if key != "PYTHONDONTWRITEBYTECODE"}
-        command = Command(name, arguments, environment, self.layout.root)
-        self._processes[name] = Supervised(command, self.layout.logs / f"{name}.log", self.layout.run / f"{name}.json")
-
-    def _on_signals(self, stop: asyncio.Event) -> None:
+    def _on_signals(self, stop: asyncio.Event, gateway: Supervised, house: House) -> None:
         def received() -> None:
             self._signals += 1
             if self._signals == 1:
                 self.say("stopping: calls in flight may finish, Ctrl-C again kills")
                 stop.set()
             else:
-                for process in self._processes.values():
+                for process in (gateway, *(running.process for running in house.running)):
                     process.kill()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, received)
 
-    async def _stop(self) -> None:
+    async def _stop(self, gateway: Supervised, house: House) -> None:
         """The gateway first, so that it drains while the services still answer."""
-        await self._processes["gateway"].stop(self.loaded.config.drain + 5.0)
-        services = [process for name, process in self._processes.items() if name != "gateway"]
-        await asyncio.gather(*(process.stop(SERVICE_GRACE) for process in services))
+        house.quit()
+        await gateway.stop(self.loaded.config.drain + 5.0)
+        # SIGINT: there is nobody left who could send them calls.
+        await asyncio.gather(*(running.process.stop(SERVICE_GRACE, signal.SIGINT) for running in house.running))
 
     async def _keep_fresh(self, identity: LocalIdentity) -> None:
         while True:
@@ -195,57 +177,31 @@ class Launcher:
             except OSError as error:  # a full disk must not end what runs: the tokens in force last for another while
                 self.say(f"tokens could not be renewed, trying again in {ROTATE_EVERY:.0f} s: {error}")
 
-    async def _report_start(self, stop: asyncio.Event) -> None:
-        """Says what became ready as it does, then `ready` once, when nothing is starting any more."""
-        settled: set[str] = set(self._missing)
-        gateway = self._processes["gateway"]
-        while True:
+    async def _report_start(self, gateway: Supervised, view: GatewayView, stop: asyncio.Event) -> None:
+        """Says `ready` once, when nothing is starting any more; the services speak for themselves."""
+        restarts = 0
+        answering = asyncio.ensure_future(view.until(lambda report: report is not NOTHING))
+        while any(service.outcome is Outcome.PENDING for service in self._services.values()) or not answering.done():
             if gateway.exit_code == WRONG_CONFIGURATION:
                 self._failure = gateway.said()
                 stop.set()
                 return
-            report = await asyncio.to_thread(self._fetch)
-            for service in report["services"]:
-                self._say_settled(service, settled)
-            if report["services"] and len(settled) == len(report["services"]):
-                break
+            if gateway.restarts > restarts:
+                restarts = gateway.restarts
+                self.say(f"gateway: {gateway.reason}")
             await asyncio.sleep(POLL)
-        self._say_ready(report)
+        self._starting = False
+        self._say_ready()
 
-    def _fetch(self) -> dict[str, Any]:
-        with contextlib.suppress(OSError):
-            return fetch(self.loaded.config.admin, timeout=2.0)
-        gateway = self._processes["gateway"]
-        if gateway.restarts and gateway.reason:
-            self.say(f"gateway: {gateway.reason}")
-            gateway.reason = ""
-        return {"services": []}
-
-    def _say_settled(self, service: dict[str, Any], settled: set[str]) -> None:
-        name = service["name"]
-        if name in settled:
-            return
+    def _say_timed(self, text: str) -> None:
         elapsed = time.monotonic() - self.started
-        if service["state"] == "ready":
-            settled.add(name)
-            self.say(f"[{elapsed:5.1f}s] {name}: ready ({service['framework']} {service['framework_version']})")
-        elif reason := self._failed(service):
-            settled.add(name)
-            self._missing[name] = reason
-            self.say(f"[{elapsed:5.1f}s] {name}: NOT ready. {reason}")
+        self.say(f"[{elapsed:5.1f}s] {text}" if self._starting else text)
 
-    def _failed(self, service: dict[str, Any]) -> str:
-        """Why a service will not become ready by waiting, or ""."""
-        process = self._processes[service["name"]]
-        if process.restarts:
-            return process.reason
-        return str(service["reason"]) if service["state"] == "not_ready" else ""
-
-    def _say_ready(self, report: dict[str, Any]) -> None:
+    def _say_ready(self) -> None:
         public = self.loaded.config.listeners[0].address
-        total = len(report["services"])
-        if self._missing:
-            self.say(f"{total - len(self._missing)} of {total} services are ready; see `.venv/bin/firebreak status`")
+        ready = sum(service.outcome is Outcome.READY for service in self._services.values())
+        if ready < len(self._services):
+            self.say(f"{ready} of {len(self._services)} services are ready; see `.venv/bin/firebreak status`")
         self.say(f"gateway on {public}, admin on http://{self.loaded.config.admin}/status")
         self.say("ready")
         self.say("")
@@ -258,7 +214,7 @@ class Launcher:
 
 
 @contextlib.contextmanager
-def _exclusive(lock: Path) -> Any:
+def _exclusive(lock: Path) -> Iterator[None]:
     """One launcher a state folder; raises AlreadyRunning."""
     with lock.open("a+") as file:
         try:

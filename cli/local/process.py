@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+# What becomes the process: the kernel kills it with its launcher (PR_SET_PDEATHSIG), so that one that is killed leaves nothing
+# behind. It does so itself, since code between fork and exec is not safe in a launcher that has threads.
+_START = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)
+parent, program = int(sys.argv[1]), sys.argv[2]
+if os.getppid() != parent:
+    sys.exit("the launcher has ended")
+try:
+    os.execv(program, sys.argv[2:])
+except OSError as error:
+    sys.exit(f"{program} cannot be started: {error.strerror}")
+"""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 HEALTHY_AFTER = 30.0
 """Seconds of life after which a process that ends counts as a first failure again."""
@@ -31,21 +42,18 @@ class Command:
     folder: Path
 
 
-def _die_with_parent() -> None:
-    """In the child: a launcher that is killed leaves nothing behind."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
 class Supervised:
     """Keeps one process running until `stop`.
 
-    Its output goes to `log`. `state` is a JSON file for `firebreak status`: pid, restarts, and the reason of the last end.
+    Its output goes to `log`. `state` is a JSON file for `firebreak status`: pid, restarts, the reason of the last end, and
+    `next`, why a newer version is not in use. Without `state` nothing is written until `publish` names the file.
     """
 
-    def __init__(self, command: Command, log: Path, state: Path, first_wait: float = FIRST_WAIT) -> None:
+    def __init__(self, command: Command, log: Path, state: Path | None = None, first_wait: float = FIRST_WAIT) -> None:
         self.command = command
         self.restarts = 0
         self.reason = ""
+        self.next = ""
         self.exit_code: int | None = None
         self._log = log
         self._log_start = 0
@@ -63,26 +71,37 @@ class Supervised:
         wait = self._first_wait
         while not self._stopping.is_set():
             started = time.monotonic()
-            self.exit_code = code = await self._once()
+            reason = await self._life()
             if self._stopping.is_set():
                 return
             wait = self._first_wait if time.monotonic() - started > HEALTHY_AFTER else wait
             self.restarts += 1
-            self.reason = f"{_how_it_ended(code)}; its log ends: {last_line(self._log)}"
+            self.reason = reason
             self._publish()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), wait)
             wait = min(wait * 2, LONGEST_WAIT)
 
+    async def _life(self) -> str:
+        """From start to end; why it ended."""
+        try:
+            self.exit_code = code = await self._once()
+        except OSError as error:  # no process, memory or disk is left: the others must not end for it
+            return f"it cannot be started: {error.strerror or error}"
+        return f"{_how_it_ended(code)}; its log ends: {last_line(self._log)}"
+
     async def _once(self) -> int:
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             self._process = await self._start(log)
+        if self._stopping.is_set():  # asked for while it was being started
+            self.kill()
         self._publish()
         return await self._process.wait()
 
     async def _start(self, log: IO[bytes]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-c", _START, str(os.getpid())),
             *map(str, self.command.arguments),
             env=dict(self.command.environment),
             cwd=self.command.folder,
@@ -90,7 +109,6 @@ class Supervised:
             stdout=log,
             stderr=log,
             start_new_session=True,  # a Ctrl-C on the terminal is the launcher's to pass on, in order
-            preexec_fn=_die_with_parent,
         )
 
     def said(self) -> str:
@@ -100,19 +118,22 @@ class Supervised:
             lines = file.read().decode("utf-8", "replace").splitlines()
         return "\n".join(line for line in lines if not line.startswith("{"))
 
-    def _publish(self) -> None:
-        content = json.dumps({"pid": self.pid, "restarts": self.restarts, "reason": self.reason})
-        partial = self._state.with_suffix(".part")
-        partial.write_text(content)
-        partial.replace(self._state)
+    def publish(self, state: Path | None = None) -> None:
+        """Writes the state file now; with `state` that one from now on."""
+        self._state = state or self._state
+        self._publish()
 
-    async def stop(self, grace: float) -> None:
-        """Asks the process to end, and kills its whole group when it has not within `grace` seconds."""
+    def _publish(self) -> None:
+        if self._state is not None:
+            write_state(self._state, self.pid, self.restarts, self.reason, self.next)
+
+    async def stop(self, grace: float, number: signal.Signals = signal.SIGTERM) -> None:
+        """Asks the process to end, by signal `number`, and kills its whole group when it has not within `grace` seconds."""
         self._stopping.set()
         if self._process is None or self._process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(number)
         try:
             await asyncio.wait_for(asyncio.shield(self._process.wait()), grace)
         except TimeoutError:
@@ -124,6 +145,14 @@ class Supervised:
         if (pid := self.pid) is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+
+
+def write_state(file: Path, pid: int | None = None, restarts: int = 0, reason: str = "", next_: str = "") -> None:
+    """Writes a state file at once; a disk that has no room for it must not end what runs."""
+    partial = file.with_suffix(".part")
+    with contextlib.suppress(OSError):
+        partial.write_text(json.dumps({"pid": pid, "restarts": restarts, "reason": reason, "next": next_}))
+        partial.replace(file)
 
 
 def _how_it_ended(code: int) -> str:

@@ -14,7 +14,7 @@ from firebreak.client import Client
 from tests.contract.policy.opa_server import OpaServer
 from tests.e2e.instance import ROOT, Instance
 
-NAMES = ("assistant", "assistant-classic", "calculator", "handbook", "python", "router")
+NAMES = ("assistant", "assistant-classic", "calculator", "handbook", "python", "router", "sql", "web-fetch")
 SHIPPED = [ROOT / "services" / name for name in NAMES]
 
 

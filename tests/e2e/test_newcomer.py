@@ -20,7 +20,7 @@ def test_status_shows_every_service_with_its_framework(shipped: Instance) -> Non
     services = {row["name"]: row for row in json.loads(done.stdout)["services"]}
     assert {name: row["kind"] for name, row in services.items()} == {
         "assistant": "agent", "assistant-classic": "agent", "calculator": "tool",
-        "handbook": "tool", "python": "tool", "router": "model",
+        "handbook": "tool", "python": "tool", "router": "model", "sql": "tool", "web-fetch": "tool",
     }  # fmt: skip
     assert all(row["state"] == "ready" for row in services.values())
     assert services["assistant"]["framework_version"] == "1.4.7"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +86,78 @@ async def test_nothing_is_inherited_from_the_launchers_environment(tmp_path: Pat
     finally:
         del os.environ["FIREBREAK_TEST_SECRET"]
     assert "FIREBREAK_TEST_SECRET" not in (tmp_path / "x.log").read_text()
+
+
+async def test_a_program_that_is_not_there_is_a_reason_and_ends_nothing_else(tmp_path: Path) -> None:
+    command = Command("x", ["/no/such/python"], {}, tmp_path)
+    process = Supervised(command, tmp_path / "x.log", tmp_path / "x.json", first_wait=0.01)
+    task = asyncio.create_task(process.run())
+    await until(lambda: process.restarts)
+    await process.stop(1.0)
+    await task
+    assert process.reason.endswith("/no/such/python cannot be started: No such file or directory")
+
+
+async def test_a_log_that_cannot_be_written_is_a_reason_too(tmp_path: Path) -> None:
+    command = Command("x", [sys.executable, "-c", ""], {}, tmp_path)
+    process = Supervised(command, tmp_path / "none/x.log", tmp_path / "x.json", first_wait=0.01)
+    task = asyncio.create_task(process.run())
+    await until(lambda: process.restarts)
+    await process.stop(1.0)
+    await task
+    assert process.reason == "it cannot be started: No such file or directory"
+
+
+async def test_one_that_is_asked_to_end_while_it_starts_does_not_stay(tmp_path: Path) -> None:
+    process = supervised(tmp_path, "import time; time.sleep(60)")
+    task = asyncio.create_task(process.run())
+    await asyncio.sleep(0)  # it has begun, and has no process yet
+    await process.stop(1.0)
+    await asyncio.wait_for(task, 5.0)
+    assert process.pid is None
+
+
+async def test_the_signal_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    code = (
+        "import signal, sys, time; signal.signal(signal.SIGINT, lambda *_: sys.exit(7));"
+        "open('ready', 'w').close(); time.sleep(60)"
+    )
+    process = supervised(tmp_path, code)
+    task = asyncio.create_task(process.run())
+    await until(lambda: (tmp_path / "ready").exists())
+    await process.stop(5.0, signal.SIGINT)
+    await task
+    assert process.exit_code == 7
+
+
+async def test_nothing_is_written_of_a_process_on_trial_until_it_is_in_use(tmp_path: Path) -> None:
+    command = Command("x", [sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path)
+    process = Supervised(command, tmp_path / "x.log")
+    task = asyncio.create_task(process.run())
+    await until(lambda: process.pid)
+    assert state(tmp_path) == {}
+    process.next = "no module y"
+    process.publish(tmp_path / "x.json")
+    assert state(tmp_path) == {"pid": process.pid, "restarts": 0, "reason": "", "next": "no module y"}
+    await process.stop(5.0)
+    await task
+
+
+def test_a_launcher_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, pathlib, sys; from cli.local.process import Command, Supervised\n"
+        "async def main():\n"
+        "    here = pathlib.Path(sys.argv[1])\n"
+        "    command = Command('x', [sys.executable, '-c', 'import time; time.sleep(60)'], {}, here)\n"
+        "    await Supervised(command, here / 'x.log', here / 'x.json').run()\n"
+        "asyncio.run(main())"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[3]) as launcher:
+        asyncio.run(until(lambda: state(tmp_path).get("pid")))
+        child = state(tmp_path)["pid"]
+        assert isinstance(child, int)
+        launcher.kill()
+    asyncio.run(until(lambda: not _alive(child)))
 
 
 def test_the_last_line_is_the_last_that_says_something(tmp_path: Path) -> None:

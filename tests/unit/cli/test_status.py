@@ -17,7 +17,7 @@ from cli.main import app
 SERVICE = {
     "name": "calculator", "kind": "tool", "version": "1.0.0", "framework": "langchain-core", "framework_version": "1.7.2",
     "core_version": "1.7.2", "python": "3.11.7", "state": "ready", "reason": "", "breaker": "CLOSED", "calls": 3, "errors": 1,
-    "p50_ms": 2.25, "p99_ms": 9.0, "address": "unix:x",
+    "p50_ms": 2.25, "p99_ms": 9.0, "address": "unix:x", "socket": "/x", "next": None,
 }  # fmt: skip
 
 JOURNAL = {
@@ -26,11 +26,18 @@ JOURNAL = {
 }  # fmt: skip
 
 
+CONFIGURATION = {
+    "revision": "1234567890abcdef", "loaded": "2026-01-01T00:00:00.000+00:00", "reloads": 0, "failed": 0, "error": "",
+    "needs_restart": [], "draining": [],
+}  # fmt: skip
+
+
 @pytest.fixture
 def admin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """A report that the test may change, served over HTTP; the launcher's state is an empty folder."""
     report: dict[str, Any] = {
         "gateway": {"version": "0.1.0", "policy": {"engine": "embedded", "revision": "abcdef0123456789", "error": ""}},
+        "configuration": dict(CONFIGURATION),
         "journal": dict(JOURNAL),
         "services": [dict(SERVICE)],
     }  # fmt: skip
@@ -92,6 +99,29 @@ def test_a_service_that_is_not_ready_shows_the_launchers_reason_and_exit_code_1(
 def test_a_policy_that_is_not_in_force_is_told(admin: dict[str, Any]) -> None:
     admin["gateway"]["policy"]["error"] = "policies/x.rego:3: unexpected }"
     assert "not in force: policies/x.rego:3: unexpected }" in CliRunner().invoke(app, ["status"]).stdout
+
+
+def test_a_configuration_that_is_not_in_force_is_told(admin: dict[str, Any]) -> None:
+    assert "configuration 1234567890ab\n" in CliRunner().invoke(app, ["status"]).stdout
+    admin["configuration"] |= {"error": "firebreak.yaml:3: unknown key", "needs_restart": ["admin", "journal.mode"]}
+    shown = CliRunner().invoke(app, ["status"]).stdout
+    assert "on disk is not in force: firebreak.yaml:3: unknown key" in shown
+    assert "not in force before a restart: admin, journal.mode" in shown
+
+
+def test_a_newer_version_that_is_not_in_use_yet_is_told(admin: dict[str, Any]) -> None:
+    admin["services"][0]["next"] = {"state": "starting", "reason": "", "address": "unix:x", "socket": "/y"}
+    result = CliRunner().invoke(app, ["status"])
+    assert result.exit_code == 0
+    assert "a newer calculator is starting, the one before goes on\n" in result.stdout
+
+
+def test_a_newer_version_that_the_launcher_gave_up_is_told(admin: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "run/calculator.json").write_text('{"pid": 1, "restarts": 0, "reason": "", "next": "no module x"}')
+    result = CliRunner().invoke(app, ["status"])
+    assert "a newer calculator is not_ready, the one before goes on: no module x" in result.stdout
+    as_json = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert as_json["services"][0]["next"]["reason"] == "no module x"
 
 
 def test_no_gateway_is_exit_code_3_and_says_what_to_do() -> None:

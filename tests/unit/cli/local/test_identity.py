@@ -110,6 +110,16 @@ def test_a_token_is_renewed_after_twenty_minutes_and_not_before(time: Time, loca
     assert file.read_text() != first
 
 
+def test_a_token_that_was_withdrawn_is_gone_and_stays_so(time: Time, local: LocalIdentity) -> None:
+    file = local.issue_service("assistant")
+    local.withdraw("assistant")
+    time.pass_by(1200)
+    local.rotate()
+    assert not file.exists()
+    local.withdraw("assistant")
+    assert local.issue_user("assistant").exists()
+
+
 def test_a_token_is_renewed_when_the_clock_was_set_back(time: Time, local: LocalIdentity) -> None:
     file = local.issue_user("developer")
     first = file.read_text()
