@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.callbacks import Callbacks
+from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, Field
 
 from firebreak_runtime.convert import text_of
 from firebreak_runtime.remote.tool_failure import show, told_to_the_model
-
-if TYPE_CHECKING:
-    from firebreak_runtime.remote.remote_agent import RemoteAgent
 
 
 class Request(BaseModel):
@@ -23,7 +21,7 @@ class Request(BaseModel):
     )
 
 
-def agent_tool(agent: RemoteAgent, name: str | None, description: str | None) -> BaseTool:
+def agent_tool(agent: Runnable[Any, dict[str, Any]], name: str, description: str) -> BaseTool:
     """A tool that asks `agent` and answers with the text of its answer. A failure is told to the model in words."""
 
     def ask(request: str, callbacks: Callbacks = None) -> str:
@@ -37,8 +35,8 @@ def agent_tool(agent: RemoteAgent, name: str | None, description: str | None) ->
     return StructuredTool.from_function(
         func=ask,
         coroutine=ask_on_loop,
-        name=name or agent.target.replace("-", "_"),
-        description=description or agent.description or f"Asks the agent {agent.target}.",
+        name=name,
+        description=description,
         args_schema=Request,
         handle_tool_error=show,
     )

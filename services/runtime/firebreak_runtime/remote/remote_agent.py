@@ -129,7 +129,9 @@ class RemoteAgent(RunnableSerializable[Any, dict[str, Any]]):
         takes those as the agent's input and answers with its whole output, as LangChain has it."""
         if args_schema is not None or kwargs.get("arg_types"):
             return convert_runnable_to_tool(self, args_schema, **kwargs)
-        return agent_tool(self, kwargs.get("name"), kwargs.get("description"))
+        name = kwargs.get("name") or self.target.replace("-", "_")
+        description = kwargs.get("description") or self.description or f"Asks the agent {self.target}."
+        return agent_tool(self, name, description)
 
     def _invoke(self, given: Any, run_manager: CallbackManagerForChainRun) -> dict[str, Any]:
         asked = self._asked(given)

@@ -1,0 +1,62 @@
+"""Configuration as frozen types. An unknown key is an error; every field has an effect that a test shows.
+
+Durations are written "250ms", "10s", "2m" and held in seconds; sizes are written "64KiB", "1MiB" and held in bytes.
+adapters/config_files reads these from YAML and names file and line of what is wrong.
+"""
+
+from __future__ import annotations
+
+from gateway.config.bounds import Breaker, Effect, Limits, Rate, Retry, Tokens
+from gateway.config.main_file import (
+    Admission,
+    GatewayConfig,
+    Identity,
+    Issuer,
+    Listener,
+    Opa,
+    Policy,
+    ServiceEntry,
+    Telemetry,
+    Tls,
+)
+from gateway.config.recording import Journal, Recorded, Recording, Retention
+from gateway.config.route import RouteConfig
+from gateway.config.service import Runtime, ServiceConfig, Uses
+from gateway.config.values import Config, Duration, Name, Size, parse_duration, parse_size
+
+__all__ = [
+    "Admission",
+    "Breaker",
+    "Config",
+    "Duration",
+    "Effect",
+    "GatewayConfig",
+    "Identity",
+    "Issuer",
+    "Journal",
+    "Limits",
+    "Listener",
+    "Name",
+    "Opa",
+    "Policy",
+    "Rate",
+    "Recorded",
+    "Recording",
+    "Retention",
+    "Retry",
+    "RouteConfig",
+    "Runtime",
+    "ServiceConfig",
+    "ServiceEntry",
+    "Size",
+    "TargetConfig",
+    "Telemetry",
+    "Tls",
+    "Tokens",
+    "Uses",
+    "parse_duration",
+    "parse_size",
+]
+
+TargetConfig = ServiceConfig | RouteConfig
+"""What the chain reads of a target."""

@@ -1,0 +1,149 @@
+"""The gateway's one YAML file."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from gateway.config.bounds import Rate
+from gateway.config.recording import Journal
+from gateway.config.route import RouteConfig
+from gateway.config.values import Config, Duration, Name, Size
+
+
+class Tls(Config):
+    """Server side of TLS; files in PEM, read again when they change. With `client_ca` a client certificate is required."""
+
+    certificate: str
+    key: str
+    client_ca: str | None = None
+
+
+class Listener(Config):
+    """An address that takes calls: "host:port" or "unix:path". Without `tls` only loopback and unix are accepted.
+
+    `accept` says which credentials count: "jwt" a bearer token in `authorization`, "mtls" the SPIFFE id of the client
+    certificate.
+    """
+
+    name: Name
+    address: str
+    accept: tuple[Literal["jwt", "mtls"], ...] = Field(strict=False, min_length=1)
+    tls: Tls | None = None
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        host = self.address.rsplit(":", 1)[0]
+        if (
+            self.tls is None
+            and not self.address.startswith("unix:")
+            and host not in ("127.0.0.1", "localhost", "[::1]")
+        ):
+            raise ValueError("a listener without tls is on loopback or a unix socket")
+        if "mtls" in self.accept and (self.tls is None or self.tls.client_ca is None):
+            raise ValueError("accept: mtls needs tls with client_ca")
+        return self
+
+
+class Issuer(Config):
+    """Whose tokens count. `issuer` and `audience` must equal the token's; `jwks` is a file or an https address.
+
+    The principal is `prefix` + the token's `sub`. `claims` are passed on to policy. `refresh` is how often the keys are read
+    again; an unknown key id reads them at once, at most once a second.
+    """
+
+    name: Name
+    issuer: str
+    audience: str
+    jwks: str
+    prefix: str = ""
+    claims: tuple[str, ...] = Field(default=(), strict=False)
+    refresh: Duration = 60.0
+    leeway: Duration = 5.0
+
+
+class Identity(Config):
+    """Who is believed. `session_keys` is a folder of symmetric JWKs for session tokens: the newest signs, all verify."""
+
+    trust_domain: str = Field(default="firebreak.local", pattern=r"^[a-z0-9.-]+$")
+    issuers: tuple[Issuer, ...] = Field(default=(), strict=False)
+    session_keys: str
+
+
+class Opa(Config):
+    """A real OPA server, used when `policy.engine` is "opa"."""
+
+    url: str = "http://127.0.0.1:8181"
+    token_file: str | None = None
+
+
+class Policy(Config):
+    """Which engine decides, from which folder of Rego and data, within which time."""
+
+    engine: Literal["embedded", "opa"] = "embedded"
+    path: str
+    timeout: Duration = 0.25
+    reload: Duration = 0.25
+    opa: Opa = Opa()
+
+
+class Admission(Config):
+    """Load shedding before anything costly: calls in flight in the whole gateway, rate per principal, depth of calls.
+
+    `in_flight` calls from outside at once, and as many more that services make while they serve those.
+    """
+
+    in_flight: int = Field(default=512, ge=1)
+    principal_rate: Rate = Rate(per_second=500.0, burst=500)
+    max_depth: int = Field(default=8, ge=0, le=64)
+    request_bytes: Size = 4 * 1024**2
+    max_deadline: Duration = 600.0
+
+
+class Telemetry(Config):
+    """Where the record goes. Spans are exported when `otlp` (an http:// or https:// address, gRPC) is set."""
+
+    log: Literal["json", "console"] = "json"
+    otlp: str | None = None
+    sample: float = Field(default=1.0, ge=0, le=1)
+
+
+class ServiceEntry(Config):
+    """A service behind the gateway: folder of its service.yaml, address it serves on, and the principal that it is.
+
+    A service that has the folder's name, a socket in .firebreak/run and "service:" before its name needs its `path` only.
+    """
+
+    path: str
+    address: str
+    identity: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(path := value.get("path"), str):
+            return value
+        name = path.rstrip("/").rpartition("/")[2]
+        return {"address": f"unix:.firebreak/run/{name}.sock", "identity": f"service:{name}", **value}
+
+
+class GatewayConfig(Config):
+    """The gateway's one YAML file. Relative paths are relative to that file's folder."""
+
+    listeners: tuple[Listener, ...] = Field(strict=False, min_length=1)
+    admin: str
+    identity: Identity
+    policy: Policy
+    admission: Admission = Admission()
+    telemetry: Telemetry = Telemetry()
+    journal: Journal = Journal()
+    drain: Duration = 15.0
+    services: tuple[ServiceEntry, ...] = Field(default=(), strict=False)
+    routes: tuple[RouteConfig, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _something_to_call(self) -> Self:
+        if not self.services and not self.routes:
+            raise ValueError("there is nothing to call: name services, or routes, or both")
+        return self
