@@ -63,18 +63,22 @@ def execute(step: str, *command: str | Path, cwd: Path = ROOT) -> str:
 
 
 def digest(*inputs: Path | str) -> str:
-    """SHA-256 over files, folders (their files, sorted) and words."""
+    """SHA-256 over files, folders (their files, sorted) and words. Caches and other hidden files of a folder do not count."""
     total = hashlib.sha256()
     for item in inputs:
         if isinstance(item, str):
             total.update(item.encode())
             continue
-        files = sorted(p for p in item.rglob("*") if p.is_file()) if item.is_dir() else [item]
+        files = sorted(p for p in item.rglob("*") if p.is_file() and not _hidden(p, item)) if item.is_dir() else [item]
         for file in files:
-            if "__pycache__" in file.parts or not file.exists():
+            if not file.exists():
                 continue
             total.update(shown(file).encode() + b"\0" + file.read_bytes())
     return total.hexdigest()
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(folder).parts)
 
 
 def shown(path: Path) -> str:

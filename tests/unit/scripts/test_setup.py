@@ -351,3 +351,15 @@ def test_the_lock_for_parquet_is_that_of_development() -> None:
         return [line for line in (ROOT / name).read_text().splitlines() if line.startswith("pyarrow==")]
 
     assert pinned("requirements-parquet.lock") == pinned("requirements-dev.lock") != []
+
+
+def test_caches_in_a_folder_are_no_change_of_it(setup: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/code.py").write_text("1")
+    before = setup.digest(tmp_path / "source")
+    for cache in (".ruff_cache/0.17/entry", "__pycache__/code.pyc", "deeper/.mypy_cache/entry"):
+        (tmp_path / "source" / cache).parent.mkdir(parents=True)
+        (tmp_path / "source" / cache).write_text("cached")
+    assert setup.digest(tmp_path / "source") == before
+    (tmp_path / "source/code.py").write_text("2")
+    assert setup.digest(tmp_path / "source") != before
