@@ -75,7 +75,8 @@ def run(client: Framework, server: Framework, instance: Instance, folder: Path) 
         "FIREBREAK_STANDARD_RESULTS": str(results),
         "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "services/runtime", ROOT / "proto", ROOT))),
     }
-    options = ["-q", "-c", "pyproject.toml", "-o", "python_files=suite_*.py", "tests/standard/suites"]
+    collected = ["-o", "python_files=suite_*.py", "tests/standard/suites"]
+    options = ["-q", "-c", "pyproject.toml", "-p", "tests.standard.results", *collected]
     done = subprocess.run(
         [client.interpreter, "-m", "pytest", *options],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Writes down how each test of the suites ended, for the table."""
+"""A plugin of pytest that writes down how each test of the suites ended, for the table."""
 
 from __future__ import annotations
 
