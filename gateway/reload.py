@@ -115,6 +115,9 @@ class Reload:
             loaded = await asyncio.to_thread(load, self._path)
         except ConfigError as error:
             self._seen, self._last = error.seen, error.seen.stamps
+            if await asyncio.to_thread(self._seen.now) != self._last:
+                self._changed = True  # edited while they were read: wait until they are still again
+                return
             self._reject(str(error))
             return
         self._seen, self._last = loaded.seen, loaded.seen.stamps

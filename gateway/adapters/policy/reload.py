@@ -107,14 +107,18 @@ class LivePolicy:
             self._seen, self._changed = stamp, True
             return
         if self._changed or self._again:
-            self._changed = self._again = False
-            await self._reload()
+            await self._reload(stamp)
 
-    async def _reload(self) -> None:
+    async def _reload(self, stamp: Stamp) -> None:
+        found = await asyncio.to_thread(self._read)
+        if await asyncio.to_thread(_stamp, self._root) != stamp:
+            return  # edited while it was read: this is neither what it was nor what it will be
+        self._changed = self._again = False
         try:
-            bundle = await asyncio.to_thread(read_bundle, self._root)
-            if bundle.revision != self.revision:
-                await self._replace(bundle)
+            if isinstance(found, BundleError):
+                raise found
+            if found.revision != self.revision:
+                await self._replace(found)
         except BundleError as error:
             self._folder_error = self._note(
                 "policy rejected, the old one stays in force", str(error), self._folder_error
@@ -125,6 +129,12 @@ class LivePolicy:
             self._folder_error = self._note("policy not loaded, it is tried again", str(error), self._folder_error)
             return
         self._folder_error = ""
+
+    def _read(self) -> Bundle | BundleError:
+        try:
+            return read_bundle(self._root)
+        except BundleError as error:
+            return error
 
     async def _replace(self, bundle: Bundle) -> None:
         loaded = await self._engine.load(bundle)
