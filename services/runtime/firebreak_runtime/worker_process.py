@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -207,6 +208,7 @@ class WorkerProcess(asyncio.Protocol):
         """Leaves nothing of a process that has ended."""
         if self.state is State.GONE:
             return
+        self._read_rest()
         status = self._forked.status.result() if self._forked.status.done() else None
         how = process.describe_status(status) if status is not None else "unknown status"
         took = round((self._loop.time() - self._killed_at) * 1000, 1) if self.state is State.DYING else None
@@ -215,6 +217,17 @@ class WorkerProcess(asyncio.Protocol):
         self.calls.fail(self._memory() if status == EXIT_MEMORY else self._lost(f"ended ({how})"))
         self._not_started(f"its process ended before it was ready ({how})")
         self._become(State.GONE)
+
+    def _read_rest(self) -> None:
+        """What it sent before it ended and nobody has read yet: it may say why. A few reads only, as a fork may never end."""
+        if self._transport is None:
+            return
+        fd = self._transport.get_extra_info("socket").fileno()
+        with contextlib.suppress(OSError):
+            for _ in range(16):
+                if self.state in (State.DYING, State.GONE) or not (data := os.read(fd, CHUNK)):
+                    return
+                self.data_received(data)
 
     def _release(self) -> None:
         if self._transport is not None:
