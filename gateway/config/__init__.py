@@ -15,6 +15,7 @@ from gateway.config.main_file import (
     Listener,
     Opa,
     Policy,
+    Proof,
     ServiceEntry,
     Telemetry,
     Tls,
@@ -23,13 +24,19 @@ from gateway.config.recording import Journal, Recorded, Recording, Retention
 from gateway.config.route import RouteConfig
 from gateway.config.service import Runtime, ServiceConfig, Uses
 from gateway.config.values import Config, Duration, Name, Size, parse_duration, parse_size
+from gateway.config.walls import PROBE, STRANGER, AllowProbe, DenyProbe, Egress, Probes, Sandbox
 
 __all__ = [
+    "PROBE",
+    "STRANGER",
     "Admission",
+    "AllowProbe",
     "Breaker",
     "Config",
+    "DenyProbe",
     "Duration",
     "Effect",
+    "Egress",
     "GatewayConfig",
     "Identity",
     "Issuer",
@@ -39,6 +46,8 @@ __all__ = [
     "Name",
     "Opa",
     "Policy",
+    "Probes",
+    "Proof",
     "Rate",
     "Recorded",
     "Recording",
@@ -46,6 +55,7 @@ __all__ = [
     "Retry",
     "RouteConfig",
     "Runtime",
+    "Sandbox",
     "ServiceConfig",
     "ServiceEntry",
     "Size",

@@ -91,14 +91,22 @@ class Policy(Config):
 class Admission(Config):
     """Load shedding before anything costly: calls in flight in the whole gateway, rate per principal, depth of calls.
 
-    `in_flight` calls from outside at once, and as many more that services make while they serve those.
+    `in_flight` calls from outside at once, and as many more that services make while they serve those. `child_calls` is how
+    many calls the service behind one call may make in all.
     """
 
     in_flight: int = Field(default=512, ge=1)
     principal_rate: Rate = Rate(per_second=500.0, burst=500)
     max_depth: int = Field(default=8, ge=0, le=64)
+    child_calls: int = Field(default=256, ge=1)
     request_bytes: Size = 4 * 1024**2
     max_deadline: Duration = 600.0
+
+
+class Proof(Config):
+    """How often it is proven that what is configured is in force, beside at the start and after each change of policy."""
+
+    every: Duration = 60.0
 
 
 class Telemetry(Config):
@@ -129,7 +137,11 @@ class ServiceEntry(Config):
 
 
 class GatewayConfig(Config):
-    """The gateway's one YAML file. Relative paths are relative to that file's folder."""
+    """The gateway's one YAML file. Relative paths are relative to that file's folder.
+
+    `sandbox` is the launcher's: "required" starts no service without all of its walls, "best-effort" with those that can be
+    had here, "none" without.
+    """
 
     listeners: tuple[Listener, ...] = Field(strict=False, min_length=1)
     admin: str
@@ -139,6 +151,8 @@ class GatewayConfig(Config):
     telemetry: Telemetry = Telemetry()
     journal: Journal = Journal()
     drain: Duration = 15.0
+    sandbox: Literal["required", "best-effort", "none"] = "best-effort"
+    proof: Proof = Proof()
     services: tuple[ServiceEntry, ...] = Field(default=(), strict=False)
     routes: tuple[RouteConfig, ...] = Field(default=(), strict=False)
 

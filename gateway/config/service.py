@@ -9,7 +9,11 @@ from pydantic import BeforeValidator, Field, model_validator
 from gateway.config.bounds import Breaker, Effect, Limits, Retry
 from gateway.config.recording import Recorded
 from gateway.config.values import Config, Duration, Name, Size
+from gateway.config.walls import Egress, Probes, Sandbox
 from gateway.routes import Kind
+
+_HOST_MEMORY = 512 * 1024**2
+"""Bytes for a service's host and for what its workers share."""
 
 
 class Uses(Config):
@@ -49,6 +53,7 @@ class Runtime(Config):
         return self
 
 
+_AbsolutePath = Annotated[str, Field(pattern=r"^/.*[^/]$")]
 _Namespace = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$")]
 
 
@@ -58,7 +63,8 @@ class ServiceConfig(Config):
     `entrypoint` is "module:object" in the service's folder. `python` asks for an interpreter, e.g. "3.12".
     `effect` is only for tools; other kinds are READ (models, retrievers, embeddings) or MUTATING (agents). `env` are
     plain settings for the service's process, never secrets. `store` are namespaces of an agent's store that a tool may read
-    and write; the agent's side and the tool's runtime keep to it.
+    and write; the agent's side and the tool's runtime keep to it. `egress` are the hosts that it may reach, `reads` files and
+    folders of this machine that it may read: everything else is out of its reach.
     """
 
     name: Name
@@ -70,6 +76,10 @@ class ServiceConfig(Config):
     uses: Uses = Uses()
     env: dict[str, str] = Field(default_factory=dict)
     store: Annotated[tuple[_Namespace, ...], Field(min_length=1, strict=False)] | None = None
+    egress: tuple[Egress, ...] = Field(default=(), strict=False)
+    reads: tuple[_AbsolutePath, ...] = Field(default=(), strict=False)
+    sandbox: Sandbox = Sandbox()
+    probes: Probes = Probes()
     runtime: Runtime = Runtime()
     limits: Limits = Limits()
     breaker: Breaker = Breaker()
@@ -89,6 +99,24 @@ class ServiceConfig(Config):
         if self.kind is not Kind.AGENT and self.uses != Uses():
             raise ValueError("uses is only for agents")
         return self
+
+    @model_validator(mode="after")
+    def _probes_fit_the_kind(self) -> Self:
+        for probe in (*self.probes.allow, *self.probes.deny):
+            if probe.action == "describe":
+                continue
+            if self.kind is Kind.TOOL and (probe.args is None or probe.prompt is not None):
+                raise ValueError(f"probes: {probe.name} calls a tool, which takes args")
+            if self.kind in (Kind.AGENT, Kind.MODEL) and (probe.prompt is None or probe.args is not None):
+                raise ValueError(f"probes: {probe.name} calls {self.kind.value}, which takes a prompt")
+            if self.kind not in (Kind.TOOL, Kind.AGENT, Kind.MODEL):
+                raise ValueError(f"probes: {probe.name}: only action: describe is possible for kind {self.kind.value}")
+        return self
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the whole service may use: as it says, else room for its host and for every worker at its own limit."""
+        return self.sandbox.memory or _HOST_MEMORY + (self.runtime.workers + self.runtime.spare) * self.runtime.memory
 
     @property
     def declared_effect(self) -> Effect:

@@ -14,7 +14,7 @@ from firebreak_runtime.yaml_lines import Sections
 KINDS = ("agent", "tool", "model", "retriever", "embedding")
 EFFECTS = ("READ", "IDEMPOTENT", "MUTATING")
 MODES = ("auto", "sync", "async")
-_GATEWAYS_OWN = ("limits", "breaker", "retry", "journal", "python")
+_GATEWAYS_OWN = ("limits", "breaker", "retry", "journal", "python", "probes", "egress", "reads", "sandbox")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _NAME = r"[a-z][a-z0-9-]{0,62}"
