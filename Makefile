@@ -35,10 +35,13 @@ bench: setup ## Measure what the gateway costs beside a bare proxy, and how fast
 	@.venv/bin/python -m bench.gateway
 	@.venv/bin/python -m bench.journal
 
+gameday: setup ## Cause every fault of the list on a private instance, under load, and print the scorecard
+	@.venv/bin/firebreak gameday
+
 lock: ## Compile every lock again after a requirement changed
 	@scripts/lock
 
 clean: ## Remove environments, generated code and state, the journal too
 	rm -rf .venv .firebreak proto/firebreak/v1/*_pb2* .hypothesis .mypy_cache .ruff_cache
 
-.PHONY: help run setup tools test check standard bench lock clean
+.PHONY: help run setup tools test check standard bench gameday lock clean

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from cli import calls, new, reload, status, up, usage
+from cli.doctor import command as doctor
+from cli.gameday.command import gameday
 from cli.journal.app import app as journal
 
 app = typer.Typer(
@@ -17,11 +19,13 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(new.new)
 app.command()(status.status)
+app.command()(doctor.doctor)
 app.command()(reload.reload)
 app.command()(usage.usage)
 app.command()(calls.ask)
 app.command()(calls.call)
 app.command()(calls.explain)
+app.command()(gameday)
 app.add_typer(journal, name="journal")
 
 

@@ -13,6 +13,7 @@ from firebreak.client.connection import find_state, local_address
 from rich.markup import escape
 from rich.table import Table
 
+from cli.local.sandbox.claims import reasons
 from cli.output import Exit, fail, out, print_json, print_table
 
 ADMIN = "127.0.0.1:7501"
@@ -80,12 +81,14 @@ def _add_local_reasons(report: dict[str, Any]) -> None:
         if service["state"] != "ready" and local.get("reason"):
             service["reason"] = local["reason"]
         service["restarts"] = local.get("restarts", 0)
+        if "sandbox" in local:
+            service["sandbox"] = local["sandbox"]
         if not service["next"] and local.get("next"):
             service["next"] = {"state": "not_ready", "reason": local["next"], "address": "", "socket": ""}
 
 
 def read_local(run: Path, name: str) -> dict[str, Any]:
-    """What the launcher wrote of one process: pid, restarts, reason, next; empty where it wrote nothing."""
+    """What the launcher wrote of one process: pid, restarts, reason, next, sandbox; empty where it wrote nothing."""
     try:
         local: dict[str, Any] = json.loads((run / f"{name}.json").read_text())
     except (OSError, ValueError):
@@ -108,12 +111,16 @@ def _show(report: dict[str, Any]) -> None:
         if coming := service["next"]:
             line = f"\na newer [bold]{escape(service['name'])}[/bold] is {coming['state']}, the one before goes on"
             out.print(line + (f": {escape(coming['reason'])}" if coming["reason"] else ""))
+        if missing := _missing(service):
+            out.print(f"\n[yellow]not in force for {escape(service['name'])}:[/yellow] {escape(reasons(missing))}")
     _show_configuration(report["configuration"])
     policy = report["gateway"]["policy"]
     out.print(f"policy [bold]{policy['revision'][:12]}[/bold] ({policy['engine']})")
     if policy["error"]:
         out.print(f"[red]the policy on disk is not in force:[/red] {escape(policy['error'])}")
     out.print(journal_line(report["journal"]))
+    if broken := _broken(report):
+        out.print(f"[red]promises: {broken} broken[/red], see `firebreak doctor`")
 
 
 def _show_configuration(configuration: dict[str, Any]) -> None:
@@ -122,6 +129,20 @@ def _show_configuration(configuration: dict[str, Any]) -> None:
         out.print(f"[red]the configuration on disk is not in force:[/red] {escape(configuration['error'])}")
     if waiting := configuration["needs_restart"]:
         out.print(f"[yellow]changed, but not in force before a restart:[/yellow] {escape(', '.join(waiting))}")
+
+
+def _missing(service: dict[str, Any]) -> dict[str, str]:
+    """Walls that the launcher could not build, with the reason, unless what they promise is proven to hold without them."""
+    proof = service.get("proof") or {"promises": []}
+    held = {promise["name"] for promise in proof["promises"] if promise["verdict"] == "held"}
+    missing: dict[str, str] = service.get("sandbox", {}).get("missing", {})
+    return {name: why for name, why in missing.items() if name not in held}
+
+
+def _broken(report: dict[str, Any]) -> int:
+    """Promises that are proven not to be kept: the gateway's own, and those of services."""
+    proofs = [part.get("proof") or {} for part in (report["gateway"], *report["services"])]
+    return sum(promise["verdict"] == "broken" for proof in proofs for promise in proof.get("promises", ()))
 
 
 def _unrecorded(journal: dict[str, Any]) -> bool:

@@ -17,11 +17,13 @@ from gateway import stack, usage
 from gateway.adapters.admin import Admin, Sources
 from gateway.adapters.config_files import ConfigError, Loaded
 from gateway.adapters.identity.make import MadeIdentity, make_identity
+from gateway.adapters.identity.refusals import Refusals
 from gateway.adapters.journal.writing.make import NoJournal, make_journal
 from gateway.adapters.journal.writing.writer import JournalWriter
 from gateway.adapters.policy.reload import LivePolicy, make_policy
 from gateway.adapters.public import PublicServices
-from gateway.adapters.registry import Registry
+from gateway.adapters.registry import Pace, Registry
+from gateway.adapters.self_test import SelfTest, out_of_reach
 from gateway.adapters.telemetry.lines import LineWriter
 from gateway.adapters.telemetry.recorder import Record, make_record
 from gateway.adapters.tls import LiveCertificate, TlsError
@@ -31,15 +33,21 @@ from gateway.filters.circuit_breaker import Breakers
 from gateway.ids import call_ids
 from gateway.local_services import catalog, explain
 from gateway.ports import Clock
+from gateway.proof import Promise
+from gateway.proving.gateway import GatewayProver
+from gateway.proving.prober import Prober
 from gateway.reload import Reload, targets
 from gateway.routes import CATALOG_LIST, DECISION_EXPLAIN, METHODS
 from gateway.running import Running
-from gateway.server import Bound, Edge, Route, Routed, ServerLimits, make_server
+from gateway.server import Bound, Edge, Route, Routed, ServerLimits, make_server, share_of_connections
 from gateway.service import Filter
 from gateway.status import Status
 
 _MESSAGE_FACTOR = 4
 """How many times the largest allowed request a message may be and still get an error that names the limit."""
+
+_RETRY = 0.25
+"""Seconds before a service that is not up, or not proven, is asked again."""
 
 
 @dataclass(slots=True)
@@ -65,6 +73,8 @@ class Parts:
     policy: LivePolicy
     identity: MadeIdentity
     registry: Registry
+    prober: Prober
+    guard: GatewayProver
     upstream: GrpcUpstream
     public: PublicServices
     servers: tuple[Bound, ...]
@@ -85,18 +95,30 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
     clock, progress = asyncio.get_running_loop().time, Progress()
     policy = await _policy(loaded, clock)
     upstream = GrpcUpstream(clock)
-    registry = Registry(targets(loaded), upstream.channel, upstream.retire)
+    randomness = random.SystemRandom().random
+    pace = Pace(loaded.config.proof.every, _RETRY, randomness, clock, lambda *tried: record.metrics.proven(*tried))
+    registry = Registry(targets(loaded), upstream.channel, upstream.retire, pace)
     reload = Reload(loaded, registry, again, time.time)
     identity = _identity(loaded, registry.identities, progress, clock)
     breakers = Breakers(clock)
-    record = _record(loaded, lines, progress, breakers, lambda: journal.report(), reload.report, clock)
+    guard = _guard(loaded, identity, lambda *tried: record.metrics.proven(*tried), clock)
+    record = _record(
+        loaded,
+        lines,
+        progress,
+        breakers,
+        lambda: journal.report(),
+        reload.report,
+        lambda: _broken(guard, registry),
+        clock,
+    )
     journal = make_journal(
         loaded.config.journal,
         loaded.root,
         version=version("firebreak"),
         loop=asyncio.get_running_loop(),
         wall=time.time,
-        random=random.SystemRandom().random,
+        random=randomness,
         committed=record.metrics.committed,
     )
     built = stack.build(
@@ -111,10 +133,22 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
         breakers=breakers,
         in_flight=progress.in_flight,
         clock=clock,
-        random=random.SystemRandom().random,
+        random=randomness,
         sleep=asyncio.sleep,
         draining=lambda: progress.draining,
         new_id=call_ids(),
+    )
+    self_test = SelfTest(
+        upstream.channel, lambda target: out_of_reach(loaded.config, loaded.root, registry.all(), target)
+    )
+    prober = Prober(
+        judged=built.judged,
+        answering=built.probed,
+        self_test=self_test.prove,
+        services=registry.identities,
+        revision=lambda: policy.revision,
+        new_id=call_ids(),
+        clock=clock,
     )
     public = PublicServices()
     routed = _routed(built, registry)
@@ -131,17 +165,21 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
         numbers=record.latencies.summary,
         journal=journal.report,
         usage=built.usage,
+        proof=lambda: guard.proof,
+        sandbox=loaded.config.sandbox,
     )
     admin = _admin(
         loaded,
         Sources(
-            missing=lambda: progress.missing() | journal.missing(),
+            missing=lambda: progress.missing() | guard.missing() | journal.missing(),
             metrics=lambda: (record.metrics.render(), CONTENT_TYPE_LATEST),
             status=status.report,
             usage=lambda: usage.report(built.usage),
         ),
     )
-    return Parts(policy, identity, registry, upstream, public, servers, admin, record, journal, reload, progress)
+    return Parts(
+        policy, identity, registry, prober, guard, upstream, public, servers, admin, record, journal, reload, progress
+    )
 
 
 def certificates(loaded: Loaded) -> dict[str, LiveCertificate]:
@@ -183,6 +221,23 @@ def _identity(loaded: Loaded, services: Mapping[str, str], progress: Progress, c
         raise ConfigError([loaded.problem(("identity",), str(error))]) from error
 
 
+def _guard(
+    loaded: Loaded, identity: MadeIdentity, count: Callable[[str, Promise], None], clock: Clock
+) -> GatewayProver:
+    config = loaded.config
+    accept = {listener.name: listener.accept for listener in config.listeners}
+    refusals = Refusals(
+        identity.authenticator, identity.sessions, config.identity, accept, call_ids(), clock, time.time
+    )
+    return GatewayProver(refusals.prove, config.proof.every, random.SystemRandom().random, clock, count)
+
+
+def _broken(guard: GatewayProver, registry: Registry) -> Mapping[str, int]:
+    """How many promises are broken: the gateway's own under "", each target's under its name."""
+    proofs = {"": guard.proof, **{target.name: target.proof for target in registry.all()}}
+    return {name: len(proof.broken) for name, proof in proofs.items() if proof is not None}
+
+
 def _record(
     loaded: Loaded,
     lines: LineWriter,
@@ -190,6 +245,7 @@ def _record(
     breakers: Breakers,
     journal: Callable[[], Mapping[str, Any]],
     configuration: Callable[[], Mapping[str, Any]],
+    broken: Callable[[], Mapping[str, int]],
     clock: Clock,
 ) -> Record:
     def states() -> Mapping[str, str]:
@@ -201,6 +257,7 @@ def _record(
         breaker_states=states,
         journal=journal,
         configuration=configuration,
+        broken=broken,
         lines=lines,
         version=version("firebreak"),
         clock=clock,
@@ -237,7 +294,11 @@ def _servers(
 ) -> tuple[Bound, ...]:
     admission = loaded.config.admission
     # Twice the calls in flight, so that the surplus reaches Admit, which says when to come back.
-    limits = ServerLimits(admission.request_bytes * _MESSAGE_FACTOR, streams=admission.in_flight * 2)
+    limits = ServerLimits(
+        admission.request_bytes * _MESSAGE_FACTOR,
+        streams=admission.in_flight * 2,
+        connections=min(admission.in_flight * 2, share_of_connections(len(loaded.config.listeners))),
+    )
     live = certificates(loaded)
     new_id = call_ids()
 
@@ -251,7 +312,7 @@ def _servers(
             progress.running,
             clock,
             new_id,
-            limits.request_seconds,
+            limits,
         )
         certificate = live.get(listener.name)
         try:

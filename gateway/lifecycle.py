@@ -39,7 +39,8 @@ async def _serve(parts: Parts, stop: asyncio.Event, drain: float) -> bool:
         for name, coroutine in (
             ("policy", parts.policy.run()),
             ("identity", _forever(parts)),
-            ("registry", parts.registry.run()),
+            ("registry", parts.registry.run(parts.prober)),
+            ("proof", parts.guard.run()),
             ("configuration", parts.reload.run()),
             ("admin", parts.admin.run()),
         )

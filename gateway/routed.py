@@ -53,6 +53,13 @@ class RoutedService:
         """Whether any method may answer with more than one message."""
         return bool(self._services) or any(method.streams_response for method in self._methods.values())
 
+    @property
+    def example(self) -> Method:
+        if self._methods:
+            return next(iter(self._methods.values()))
+        service = min(self._services)
+        return self._undescribed(f"/{service}/Probe", f"{service}/*")
+
     def method(self, name: str) -> Method | None:
         if (known := self._methods.get(name)) is not None:
             return known

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,19 +18,23 @@ import grpc.aio
 from gateway.call import Call, Exchange, Facts, Metadata, Peer
 from gateway.config import Listener
 from gateway.core.deadline import NEVER, Deadline
+from gateway.delivery import Requests, Unread
 from gateway.errors import CallError, Code, Reason
 from gateway.exchange import ContextExchange
 from gateway.local_services import unknown_method, without_request
 from gateway.ports import Clock
 from gateway.routes import Kind, Method, unknown
 from gateway.running import Running
-from gateway.service import Filter, Finish, Send, Service
+from gateway.service import Filter, Finish, Service
 from gateway.time_limit import within
 from gateway.wire import CALL_ID_KEY, finish_of
 
 _log = logging.getLogger("firebreak.server")
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
+
+_MOST_DESCRIPTORS = 16_384
+"""No more are counted on, however many are allowed: an idle connection takes 20 KB of memory."""
 
 Route = tuple[Method, Service]
 """A method and the chain that serves it."""
@@ -45,13 +50,18 @@ NewId = Callable[[], str]
 class ServerLimits:
     """Bounds of one listener's transport; the chain has finer ones behind it.
 
-    `streams` is per connection. `request_seconds` is how long a caller may take to send its request message.
+    `streams` is per connection; as many callers may let all connections wait for their request message, each for
+    `request_seconds`. `read_seconds` is how long a caller may take to read one message of a stream, `unread_bytes` how much
+    each principal may leave unread of ended calls. Connections beyond `connections` are closed at once.
     """
 
     message_bytes: int
     streams: int
     metadata_bytes: int = 16 * 1024
     request_seconds: float = 10.0
+    read_seconds: float = 30.0
+    unread_bytes: int = 64 * 1024**2
+    connections: int = 4096
 
 
 class Edge:
@@ -71,7 +81,7 @@ class Edge:
         running: Running,
         clock: Clock,
         new_id: NewId,
-        request_seconds: float,
+        limits: ServerLimits,
     ) -> None:
         self._listener = listener
         self._secure = listener.tls is not None
@@ -79,7 +89,9 @@ class Edge:
         self._running = running
         self._clock = clock
         self._new_id = new_id
-        self._request_seconds = request_seconds
+        self._read_seconds = limits.read_seconds
+        self._requests = Requests(limits.request_seconds, limits.streams)
+        self._unread = Unread(limits.unread_bytes)
         self._handlers = {name: self._handler(*route) for name, route in routes.items()} | dict(public)
         self._unknown = refused(unknown_method)
         self._empty = refused(without_request)
@@ -99,28 +111,38 @@ class Edge:
     def _unary(self, method: Method, service: Service) -> Callable[[Any, Any], Awaitable[bytes]]:
         async def handle(_requests: Any, context: Any) -> bytes:
             answers: list[bytes] = []
+            call, serving = await self._received(method, service, context)
 
             async def send(message: bytes) -> None:
+                self._unread.check(call.facts.principal, len(message))
                 answers.append(message)
 
-            call, finish = await self._served(method, service, context, send)
+            finish = await self._serve(serving, call, send)
             if finish.code is Code.OK and len(answers) != 1:
                 finish = _bug(call, f"{len(answers)} answers to a unary call")
             await _end(context, call, finish)
+            self._unread.add(context, call.facts.principal, len(answers[0]))
             return answers[0]
 
         return handle
 
     def _stream(self, method: Method, service: Service) -> Callable[[Any, Any], Awaitable[None]]:
         async def handle(_requests: Any, context: Any) -> None:
+            call, serving = await self._received(method, service, context)
+
             async def send(message: bytes) -> None:
+                self._unread.check(call.facts.principal, len(message))
                 try:
-                    await context.write(message)
+                    with within(self._read_seconds) as limit:
+                        await context.write(message)
                 except Exception as error:
+                    if limit.expired:
+                        self._unread.add(context, call.facts.principal, len(message))
+                        raise _unread(self._read_seconds) from None
                     # The caller is gone. Cancellation follows, but the chain must not see a transport's error before it.
                     raise asyncio.CancelledError from error
 
-            await _end(context, *await self._served(method, service, context, send))
+            await _end(context, call, await self._serve(serving, call, send))
 
         return handle
 
@@ -133,11 +155,12 @@ class Edge:
 
         return grpc.stream_stream_rpc_method_handler(handle)
 
-    async def _served(self, method: Method, service: Service, context: Any, send: Send) -> tuple[Call, Finish]:
+    async def _received(self, method: Method, service: Service, context: Any) -> tuple[Call, Service]:
+        """The call, its request message read, and what serves it."""
         exchange = ContextExchange(context) if method.kind is Kind.SERVICE else None
-        request = b"" if method.streams_request else await self._request(context)
+        request = b"" if method.streams_request else await self._requests.read(context)
         call = self._call(method, request or b"", context, exchange)
-        return call, await self._serve(self._empty if request is None else service, call, send)
+        return call, self._empty if request is None else service
 
     async def _serve(self, service: Service, call: Call, send: Callable[[bytes], Awaitable[None]]) -> Finish:
         self._running.start(call.id)
@@ -156,15 +179,6 @@ class Edge:
             return _bug(call, "an exception escaped the chain")
         finally:
             self._running.end(call.id)
-
-    async def _request(self, context: Any) -> bytes | None:
-        """The call's one message, read here and not by grpc, which would wait for a missing one for ever; None if so."""
-        try:
-            with within(self._request_seconds):
-                request = await context.read()
-        except TimeoutError:
-            return None
-        return None if request is grpc.aio.EOF else bytes(request)
 
     def _call(self, method: Method, request: bytes, context: Any, exchange: Exchange | None = None) -> Call:
         now = self._clock()
@@ -227,6 +241,13 @@ async def _abort(context: Any, finish: Finish, call_id: str) -> None:
         raise asyncio.CancelledError from error  # the caller has gone in this very moment
 
 
+def _unread(seconds: float) -> CallError:
+    return CallError(
+        Reason.IDLE_TIMEOUT,
+        f"Nobody read the last message for {seconds:g} s. Read the stream's messages as they come, or cancel the call.",
+    )
+
+
 def _bug(call: Call, what: str) -> Finish:
     _log.error("call %s: %s", call.id, what)
     error = CallError(
@@ -258,5 +279,18 @@ def _options(limits: ServerLimits) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-        ("grpc.max_connection_idle_ms", 300_000),
+        # Who says nothing at all has no HTTP/2 connection after that time, who makes no call none after this.
+        ("grpc.server_handshake_timeout_ms", 10_000),
+        ("grpc.max_connection_idle_ms", 60_000),
+        ("grpc.max_allowed_incoming_connections", limits.connections),
     ]
+
+
+def share_of_connections(listeners: int) -> int:
+    """How many connections each of `listeners` may have: three of four descriptors that this process may open, in all.
+
+    Raises the limit on descriptors as far as it may be raised.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return max(1, min(most, _MOST_DESCRIPTORS) * 3 // 4 // listeners)

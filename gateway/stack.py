@@ -24,9 +24,10 @@ from gateway.filters.validate import validate
 from gateway.judge import Judge
 from gateway.policy import PolicyEngine
 from gateway.ports import Authenticator, Clock, Journal, Recorder, SessionIssuer, Upstream
+from gateway.proving.stages import Alone, Unrecorded, permitted, serving
 from gateway.schemas import Schemas
 from gateway.service import Filter, Service
-from gateway.targets import Targets
+from gateway.targets import Target, Targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,15 @@ class Stack:
     """The gateway's chains and what its own services and /status read of them.
 
     `serve` carries a call to a target. `gateway` wraps a service that the gateway answers itself. Both share one admission.
-    `refused` wraps what the listeners refuse before there is anything to admit, so that it goes on record too.
+    `refused` wraps what the listeners refuse before there is anything to admit, so that it goes on record too. `judged` carries
+    a probe of a target as far as policy's permit, `probed` to the target itself.
     """
 
     serve: Service
     gateway: Filter
     refused: Filter
+    judged: Callable[[Target], Service]
+    probed: Callable[[Target], Service]
     judge: Judge
     breakers: Breakers
     bulkheads: Bulkheads
@@ -69,7 +73,8 @@ def build(
 
     `in_flight` is kept by Record and read by whoever verifies session tokens; `new_id` makes decision ids.
     """
-    judge = Judge(engine, config.policy.timeout, new_id or numbered_ids(secrets.token_hex(8)))
+    new_id = new_id or numbered_ids(secrets.token_hex(8))
+    judge, schemas = Judge(engine, config.policy.timeout, new_id), Schemas()
     bulkheads, budgets, usage = Bulkheads(clock), RetryBudgets(clock), UsageTable()
     records = (
         # Outermost, so that rejections are on record too, and so that nothing but a CallError gets past it.
@@ -92,7 +97,7 @@ def build(
         # Before Authorize, because policy judges what was parsed here; it says nothing about rights.
         validate(config.admission, targets, clock),
         # Before every stage that touches the target's places, budget or breaker: a stranger must not use them up.
-        authorize(judge, Schemas(), clock),
+        authorize(judge, schemas, clock),
         # Behind Authorize: who may not call is told that, not what was used up. Before Bulkhead: to be refused needs no place.
         token_quota(usage, TokenQuotas(), clock),
         # Outside Retry: a call holds one place through all its attempts, so that retries cannot multiply the load.
@@ -104,11 +109,30 @@ def build(
         # Next to Forward: it judges the target by what the target did, not by what a stage did.
         circuit_breaker(breakers, clock),
     )
+    # A log of decisions of its own: those on probes would push those on calls out of the other.
+    probing, unrecorded = Judge(engine, config.policy.timeout, new_id), Unrecorded()
+
+    def probe(target: Target, *end: Filter, service: Service) -> Service:
+        """What a probe passes. It is no call, so nothing records, admits or charges it. It takes no place and is not repeated.
+
+        A breaker is neither moved by it nor keeps it from its target: it is to find out how that is.
+        """
+        stages = (
+            # Of this one target, which calls may not find yet. Makes the deadline the target's.
+            validate(config.admission, Alone(target), clock),
+            authorize(probing, schemas, clock, probes=True),
+        )
+        return compose((*stages, *end), service)
+
+    unrecorded_forward = forward(upstream, sessions, unrecorded, unrecorded, clock)
     return Stack(
         serve=compose(chain, forward(upstream, sessions, recorder, keeper, clock)),
         # Next to the service, as Forward is next to a target.
         gateway=lambda service: compose((*entrance, capture(keeper)), service),
         refused=lambda service: compose(records, service),
+        # What must be denied never reaches a target, even while policy is wrong.
+        judged=lambda target: probe(target, service=permitted),
+        probed=lambda target: probe(target, serving(in_flight), service=unrecorded_forward),
         judge=judge,
         breakers=breakers,
         bulkheads=bulkheads,

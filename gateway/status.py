@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from gateway.core.circuit import BreakerState
 from gateway.core.usage import UsageTable
 from gateway.ports import Clock
+from gateway.proof import Proof
 from gateway.targets import Target, Targets
 from gateway.usage import totals
 
@@ -40,7 +41,7 @@ class Numbers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Makes the report from the parts that know. `started` is monotonic seconds."""
+    """Makes the report from the parts that know. `started` is monotonic seconds, `sandbox` what the configuration asks for."""
 
     version: str
     started: float
@@ -53,6 +54,8 @@ class Status:
     numbers: Callable[[str], Numbers]
     journal: Callable[[], Mapping[str, Any]]
     usage: UsageTable
+    proof: Callable[[], Proof | None]
+    sandbox: str
 
     def report(self) -> dict[str, Any]:
         """A JSON object: `gateway`, `configuration`, `journal`, `usage` of each model, and `services`, sorted by name."""
@@ -65,6 +68,8 @@ class Status:
                     "revision": self.policy.revision,
                     "error": self.policy.error or "",
                 },
+                "proof": self._proof(self.proof()),
+                "sandbox": self.sandbox,
             },
             "configuration": dict(self.configuration()),
             "journal": dict(self.journal()),
@@ -92,7 +97,11 @@ class Status:
             "address": target.address,
             "socket": target.socket,
             "next": _next(self.coming(target.name)),
+            "proof": self._proof(target.proof),
         }
+
+    def _proof(self, proof: Proof | None) -> dict[str, Any] | None:
+        return None if proof is None else proof.report(self.clock())
 
 
 def _next(coming: Target | None) -> dict[str, str] | None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from gateway.config import TargetConfig
+from gateway.proof import Proof
 from gateway.routes import Kind, Method
 
 UNIX_BYTES = 107
@@ -55,6 +56,11 @@ class Routed(Protocol):
         """SHA-256 of what describes them beside the configuration; "" where nothing does."""
         ...
 
+    @property
+    def example(self) -> Method:
+        """One of its methods, to ask policy about; where nobody named any, one that need not exist."""
+        ...
+
     def method(self, name: str) -> Method | None:
         """The method of the full name, with its leading slash; None where it is not routed here."""
         ...
@@ -74,7 +80,7 @@ class Target:
     `reason` says why a service is not ready, in words for the platform engineer. `routed` is set for routed services only.
     A service that is configured anew is another target: what stages keep of a target they keep by the object. `socket` is the
     real path that its address led to when this target was made, "" where the address is no unix socket. `calls` are those that
-    Validate let through to it and that have not ended.
+    Validate let through to it and that have not ended. `proof` is the last one, None before the first.
     """
 
     config: TargetConfig
@@ -86,6 +92,7 @@ class Target:
     routed: Routed | None = None
     socket: str = ""
     calls: int = 0
+    proof: Proof | None = None
 
     def same(self, other: Target) -> bool:
         """Whether both are made from the same, so that what is known of one is true of the other."""

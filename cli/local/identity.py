@@ -6,11 +6,13 @@ Everything is made on first use, readable by this user only, replaced in one ste
     identity/services/{key,jwks}.json   issuer https://services.firebreak.local
     identity/session-keys/KID.json      for the gateway's session tokens
     identity/ca.{crt,key}, gateway.{crt,key}, developer.{crt,key}
-    identity/tokens/NAME.token          one token each, for a user or a service
+    identity/tokens/NAME.token          one token for each user
+    identity/services-tokens/NAME/token one token for each service, in a folder that can be shown to its sandbox alone
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import time
@@ -59,13 +61,14 @@ class LocalIdentity:
     def __init__(self, state: Path, wall: Callable[[], float] = time.time) -> None:
         self._identity = state / "identity"
         self._tokens = self._identity / "tokens"
+        self._services = self._identity / "services-tokens"
         self._wall = wall
-        self._issued: dict[str, tuple[LocalIssuer, float]] = {}
+        self._issued: dict[tuple[LocalIssuer, str], float] = {}
 
     def ensure(self) -> None:
         """Makes what is missing, unusable or due for renewal; leaves the rest as it is. Raises OSError."""
         folders = [self._identity / name for name in (USERS.folder, SERVICES.folder, "session-keys")]
-        for folder in (self._identity, *folders, self._tokens):
+        for folder in (self._identity, *folders, self._tokens, self._services):
             make_private_folder(folder)
         for issuer in (USERS, SERVICES):
             self._signing_key(issuer)
@@ -81,18 +84,20 @@ class LocalIdentity:
         return self._issue(SERVICES, name)
 
     def withdraw(self, name: str) -> None:
-        """Removes the token of `name` and renews it no more. Raises OSError."""
-        self._issued.pop(name, None)
-        self.token_file(name).unlink(missing_ok=True)
+        """Removes the token of the service `name` and renews it no more. Raises OSError."""
+        self._issued.pop((SERVICES, name), None)
+        self.service_token(name).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self.service_token(name).parent.rmdir()
 
-    def token_file(self, name: str) -> Path:
-        """Where the token of `name` is, or will be."""
-        return self._tokens / f"{name}.token"
+    def service_token(self, name: str) -> Path:
+        """Where the token of the service `name` is, or will be."""
+        return self._services / name / "token"
 
     def rotate(self) -> None:
         """Renews what is due; to be called every minute or so. Raises OSError."""
         self.ensure()
-        for name, (issuer, issued) in list(self._issued.items()):
+        for (issuer, name), issued in list(self._issued.items()):
             # A clock that was set back counts too: such a token is not valid yet.
             if not 0 <= self._wall() - issued < TOKEN_RENEWAL:
                 self._issue(issuer, name)
@@ -100,12 +105,12 @@ class LocalIdentity:
     def _issue(self, issuer: LocalIssuer, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name: lower-case letters, digits and dashes, at most 63 characters")
-        if self._issued.get(name, (issuer, 0.0))[0] is not issuer:
-            raise ValueError(f"{name!r} is the name of both a user and a service: they would share one token file")
+        file = self._tokens / f"{name}.token" if issuer is USERS else self.service_token(name)
+        make_private_folder(file.parent)
         now = self._wall()
-        write_private(self.token_file(name), self._token(issuer, name, now).encode())
-        self._issued[name] = (issuer, now)
-        return self.token_file(name)
+        write_private(file, self._token(issuer, name, now).encode())
+        self._issued[issuer, name] = now
+        return file
 
     def _token(self, issuer: LocalIssuer, name: str, now: float) -> str:
         key = self._signing_key(issuer)

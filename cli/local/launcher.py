@@ -7,20 +7,25 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cli.local.door import shared
+from cli.local.egress import EgressProxy
 from cli.local.environments import Environments
 from cli.local.following import Following, wanted
 from cli.local.house import House
 from cli.local.identity import LocalIdentity
 from cli.local.layout import Layout
-from cli.local.process import Command, Supervised, put_aside
+from cli.local.logs import LARGE, cut, put_aside
+from cli.local.process import Command, Supervised
+from cli.local.sandbox.walls import Walls, find
 from cli.local.service import LocalService, Outcome
 from cli.local.sockets import UNIX, Sockets
 from cli.local.view import NOTHING, GatewayView
@@ -29,11 +34,8 @@ from gateway.adapters.config_files import Loaded
 
 POLL = 0.1
 ROTATE_EVERY = 60.0
+LOOK_AT_LOGS = 1.0
 SERVICE_GRACE = 3.0
-LARGE_LOG = 16 * 1024**2
-"""Bytes from which a log is put aside at the next start; the one before it is let go."""
-
-
 WRONG_CONFIGURATION = 2
 """Exit code of a gateway that cannot start as it is configured: starting it again would not help."""
 
@@ -72,30 +74,44 @@ class Launcher:
             self._clean()
             self._write_addresses()
             gateway, door = self._gateway(), self._door()
+            walls = self._walls(door)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
-                house = self._house(identity, door, tasks)
+                house, egress = self._house(identity, door, walls, tasks), EgressProxy(self.layout, tasks)
                 self._on_signals(stop, gateway, house)
                 tasks.create_task(gateway.run())
-                self._follow(self.loaded, house)
+                self._follow(self.loaded, house, egress)
                 background = [
                     tasks.create_task(work)
                     for work in (
                         house.gateway.run(),
                         self._report_start(gateway, house.gateway, stop),
                         self._keep_fresh(identity),
-                        Following(self.layout, self.loaded, lambda now: self._follow(now, house), self.say).run(),
+                        self._bound_logs(),
+                        Following(
+                            self.layout, self.loaded, lambda now: self._follow(now, house, egress), self.say
+                        ).run(),
                     )
                 ]
                 await stop.wait()
                 for task in background:
                     task.cancel()
-                await self._stop(gateway, house)
+                await self._stop(gateway, house, egress)
+            walls.cgroups.clear()
         if self._failure:
             raise StartFailed(self._failure)
         self.say("stopped")
 
-    def _house(self, identity: LocalIdentity, door: str, tasks: asyncio.TaskGroup) -> House:
+    def _walls(self, door: str) -> Walls:
+        """What can be put around services here; without a sandbox it is said once, and `firebreak status` has the rest."""
+        walls = find(self.loaded.config.sandbox, self.layout.state)
+        if walls.box is not None and (why := shared(self.layout, self.loaded, door)):
+            walls = replace(walls, box=None, why_not=why)
+        if walls.mode != "none" and walls.box is None:
+            self._say_timed(f"services are started WITHOUT a sandbox: {walls.why_not}")
+        return walls
+
+    def _house(self, identity: LocalIdentity, door: str, walls: Walls, tasks: asyncio.TaskGroup) -> House:
         async def report() -> dict[str, Any]:
             return await asyncio.to_thread(fetch, self.loaded.config.admin, 2.0)
 
@@ -108,10 +124,15 @@ class Launcher:
             door=door,
             say=self._say_timed,
             tasks=tasks,
+            walls=walls,
         )
 
-    def _follow(self, loaded: Loaded, house: House) -> None:
+    def _follow(self, loaded: Loaded, house: House, egress: EgressProxy) -> None:
         """Makes every service what it is configured to be now, and ends those that are not configured any more."""
+        try:
+            egress.follow(config for _, config in loaded.services)
+        except OSError as error:  # a full disk must not end what runs
+            self.say(f"what services may reach is not brought about: {error}")
         configured = wanted(loaded.services, self.layout.root)
         for name in configured.keys() - self._services.keys():
             self._services[name] = LocalService(name, house)
@@ -127,8 +148,9 @@ class Launcher:
         for entry, _ in self.loaded.services:
             if entry.address.startswith(UNIX):
                 sockets.clear(entry.address)
+        shutil.rmtree(self.layout.egress, ignore_errors=True)
         for log in self.layout.logs.glob("*.log"):
-            put_aside(log, LARGE_LOG)
+            put_aside(log, LARGE)
 
     def _write_addresses(self) -> None:
         """For clients on this machine; see firebreak.client.connection."""
@@ -140,6 +162,8 @@ class Launcher:
         """The listener that services call back through; raises StartFailed where the configuration has none."""
         for listener in self.loaded.config.listeners:
             if listener.address.startswith(UNIX):
+                # Sandboxes that are made before the gateway's socket show its folder.
+                (self.layout.root / listener.address.removeprefix(UNIX)).parent.mkdir(parents=True, exist_ok=True)
                 return listener.address
         raise StartFailed("no listener is on a unix socket, and services reach the gateway by one: add it to listeners")
 
@@ -162,12 +186,14 @@ class Launcher:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, received)
 
-    async def _stop(self, gateway: Supervised, house: House) -> None:
+    async def _stop(self, gateway: Supervised, house: House, egress: EgressProxy) -> None:
         """The gateway first, so that it drains while the services still answer."""
         house.quit()
         await gateway.stop(self.loaded.config.drain + 5.0)
         # SIGINT: there is nobody left who could send them calls.
-        await asyncio.gather(*(running.process.stop(SERVICE_GRACE, signal.SIGINT) for running in house.running))
+        await asyncio.gather(*(house.end(running, SERVICE_GRACE, signal.SIGINT) for running in list(house.running)))
+        if egress.process is not None:
+            await egress.process.stop(SERVICE_GRACE)
 
     async def _keep_fresh(self, identity: LocalIdentity) -> None:
         while True:
@@ -176,6 +202,15 @@ class Launcher:
                 identity.rotate()
             except OSError as error:  # a full disk must not end what runs: the tokens in force last for another while
                 self.say(f"tokens could not be renewed, trying again in {ROTATE_EVERY:.0f} s: {error}")
+
+    async def _bound_logs(self) -> None:
+        """A process that writes without end fills no disk."""
+        while True:
+            await asyncio.sleep(LOOK_AT_LOGS)
+            for log in self.layout.logs.glob("*.log"):
+                with contextlib.suppress(OSError):
+                    if log.stat().st_size > LARGE:
+                        await asyncio.to_thread(cut, log, LARGE)
 
     async def _report_start(self, gateway: Supervised, view: GatewayView, stop: asyncio.Event) -> None:
         """Says `ready` once, when nothing is starting any more; the services speak for themselves."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from cli.local.house import House, Running, Wanted
 from cli.local.process import write_state
+from cli.local.sandbox.claims import NoWall
 from cli.local.sockets import NoRoom
 from cli.local.trial import Verdict, trial
 from cli.local.view import NOTHING, Report, drains, row
@@ -71,7 +72,7 @@ class LocalService:
                 await self._restart(self._current, wanted)
             else:
                 await self._replace(self._current, self._house.start(wanted))
-        except (NoRoom, ValueError, OSError) as error:
+        except (NoRoom, NoWall, ValueError, OSError) as error:
             self._not_brought_about(str(error))
 
     async def _use_at_once(self, running: Running) -> None:
@@ -116,11 +117,20 @@ class LocalService:
         if not verdict.ready:
             self._failed(verdict.reason)
             return
-        report = await self._house.gateway.until(
-            lambda report: self._stale() or _ready_at(row(report, self.name), running)
-        )
-        if (found := row(report, self.name)) is not None and not self._stale():
+        report = await self._house.gateway.until(lambda report: self._stale() or self._judged(report, running))
+        found = row(report, self.name)
+        if found is None or self._stale():
+            return
+        if reason := _refused(found, running):
+            self.outcome = Outcome.FAILED
+            self._house.say(f"{self.name}: the gateway does not use the new version. {reason}")
+        else:
             self._ready(found)
+
+    def _judged(self, report: Report, running: Running) -> bool:
+        """Whether the gateway has looked at this process for itself."""
+        found = row(report, self.name)
+        return _ready_at(found, running) or bool(_refused(found, running))
 
     def _use(self, running: Running) -> None:
         try:
@@ -187,6 +197,16 @@ class LocalService:
 def _reaches(found: Report | None, running: Running) -> bool:
     """Whether the gateway sends the service's calls to this process; on a port there is only one."""
     return found is not None and (not running.socket or found["socket"] == running.socket)
+
+
+def _refused(found: Report | None, running: Running) -> str:
+    """Why the gateway sends this process no calls, "" where it does or has not decided yet: its proof may fail."""
+    rows = (found, found["next"]) if found is not None else ()
+    return next((str(each["reason"]) for each in rows if each and _is_refused(each, running)), "")
+
+
+def _is_refused(each: Report, running: Running) -> bool:
+    return bool(each["socket"] == running.socket and each["state"] == "not_ready")
 
 
 def _ready_at(found: Report | None, running: Running) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.scaffold import install
+from cli.scaffold import install, probes
 from cli.scaffold.edit import EditError, add, replace
 from cli.scaffold.files import Wanted, written
 from cli.scaffold.names import NewKind
@@ -84,18 +84,22 @@ def _install(project: Project, wanted: Wanted, undo: contextlib.ExitStack, say: 
 
 
 def _grant(project: Project, wanted: Wanted, undo: contextlib.ExitStack, say: Say) -> tuple[list[str], str]:
-    """Adds the grant, and an agent to its role; raises Refused where the policy would not come into force with them.
+    """Adds the grants, and an agent to its role; raises Refused where the policy would not come into force with them.
 
     Returns the files that it changed, and the revision that the policy has now.
     """
     changed = [project.shown(project.grants)]
     grants = {role: {"roles": [role], "actions": ["describe", "call"]} for role in wanted.roles}
+    grants |= probes.grant(wanted.kind)
     _edit(project, project.grants, ["grants"], grants, wanted.name, undo)
     say(f"{changed[0]}: granted to {' and '.join(wanted.roles)}")
+    if probes.ROLE not in project.read(project.roles, "roles"):
+        changed.append(project.shown(project.roles))
+        _edit(project, project.roles, ["roles"], probes.HOLDERS, probes.ROLE, undo)
     if wanted.kind is NewKind.AGENT:
         changed.append(project.shown(project.roles))
         _enrol(project, wanted, undo)
-        say(f"{changed[1]}: service:{wanted.name} holds the role {AGENTS}")
+        say(f"{changed[-1]}: service:{wanted.name} holds the role {AGENTS}")
     policy = project.loaded.config.policy
     try:
         bundle = read_bundle(project.root / policy.path)
@@ -105,7 +109,7 @@ def _grant(project: Project, wanted: Wanted, undo: contextlib.ExitStack, say: Sa
         raise Refused(
             f"the policy would not come into force with the new grant:\n{error}\nNothing was changed."
         ) from None
-    return changed, bundle.revision
+    return list(dict.fromkeys(changed)), bundle.revision
 
 
 def _enrol(project: Project, wanted: Wanted, undo: contextlib.ExitStack) -> None:

@@ -12,7 +12,7 @@ _VERSION = re.compile(r"\d+(\.\d+){1,3}", re.ASCII)
 
 _TAKEN = {
     "addresses": "of a file beside the services' own in .firebreak/run",
-    "developer": "of the developer, whose token is kept beside those of services",
+    "egress": "of the proxy by which services reach other hosts",
     "gateway": "of the gateway itself",
     "generator": "of the environment that generates code",
     "runtime": "of the host that every service runs in",

@@ -135,7 +135,9 @@ class GrpcUpstream:
 
 
 async def _answer(rpc: Any, send: Send) -> None:
-    await send(await rpc)
+    message = await rpc
+    if message is not None:  # a target may end a call well without having answered: that is for others to judge
+        await send(message)
 
 
 async def _pump(rpc: Any, send: Send) -> None:

@@ -42,7 +42,9 @@ class Limits(Config):
 
     `deadline` applies where the caller sets none, `max_deadline` always. `first_event` bounds the wait for the first
     response message, `idle` the wait between messages of a stream. `concurrency` is the number of calls at once; up to
-    `queue` more wait for a place until their deadline. `tokens` is for models only.
+    `queue` more wait for a place until their deadline, fewer where more come than can be served. `response_bytes` bounds a
+    whole answer, and the number of its messages with it: one for each 128 bytes, but 256 at least. `tokens` is for models
+    only.
     """
 
     deadline: Duration = 30.0

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from gateway.config.values import Config, Name, Size
 
-_HOST = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
-_TO = re.compile(rf"(?:(https?)://)?(\*\.)?({_HOST})(?::(\d{{1,5}}))?")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_TO = re.compile(rf"(?:(https?)://)?(\*\.)?({_LABEL}(?:\.{_LABEL})*)(?::([1-9]\d{{0,4}}))?")
+_NAME_BYTES = 253
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PORTS = {"https": 443, "http": 80}
 _PRINCIPAL = r"^[a-z][a-z0-9+.-]*:[^\s]{1,200}$"
 PROBE, STRANGER = "firebreak:probe", "firebreak:stranger"
@@ -37,7 +40,21 @@ class Egress(Config):
         match = _TO.fullmatch(self.to)
         if match is None or not 0 < int(match[4] or 1) < 65536:
             raise ValueError('is not written like "example.org", "*.example.org" or "https://example.org:8443"')
+        if len(match[3]) + len(match[2] or "") > _NAME_BYTES:
+            raise ValueError("has a name that is too long")
+        if _NUMBER.fullmatch(match[3].rpartition(".")[2]):
+            self._is_an_address(match[3], below=match[2] is not None)
         return self
+
+    @staticmethod
+    def _is_an_address(host: str, below: bool) -> None:
+        """What ends in a number is read as an address by some, in forms that others do not know: only one form is taken."""
+        try:
+            IPv4Address(host)
+        except ValueError:
+            raise ValueError("ends in a number, but is no IPv4 address") from None
+        if below:
+            raise ValueError("nothing is below an address")
 
     @property
     def _parts(self) -> tuple[str | None, str | None, str, str | None]:

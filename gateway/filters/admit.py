@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.call import Call
 from gateway.config import Admission
+from gateway.core.child_calls import ChildCalls
 from gateway.core.token_bucket import TokenBuckets
 from gateway.errors import CallError, Reason
 from gateway.ports import Clock
@@ -34,13 +35,15 @@ class Admitted:
 
 
 def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admitted: Admitted | None = None) -> Filter:
-    """Rejects with DRAINING, OVERLOADED, RATE_LIMITED or DEPTH_EXCEEDED; holds a place in flight until the call ends.
+    """Rejects with DRAINING, OVERLOADED, RATE_LIMITED, DEPTH_EXCEEDED or CALL_BUDGET_EXCEEDED.
 
-    A child call belongs to work that was let in before. So it is served while the gateway drains, and it has as many
-    places of its own as there are for calls from outside: a gateway full of agents can still serve their tools.
+    Holds a place in flight until the call ends. A child call belongs to work that was let in before. So it is served while
+    the gateway drains, and it has as many places of its own as there are for calls from outside: a gateway full of agents
+    can still serve their tools.
     """
     places = admitted or Admitted()
     buckets = TokenBuckets(admission.principal_rate.per_second, admission.principal_rate.burst)
+    child_calls = ChildCalls(admission.child_calls)
 
     def check(call: Call, child: bool) -> None:
         if draining() and not child:
@@ -56,6 +59,8 @@ def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admi
             )
         _check_rate(call, buckets, admission.principal_rate.per_second, clock())
         _check_depth(call, admission.max_depth)
+        # Last: only a call that is let in is one that was made.
+        _check_budget(call, child_calls, admission.child_calls)
 
     def wrap(inner: Service) -> Service:
         async def admitting(call: Call, send: Send) -> Finish:
@@ -67,6 +72,7 @@ def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admi
                 return await inner(call, send)
             finally:
                 places.count(child, -1)
+                child_calls.forget(call.id)
 
         return admitting
 
@@ -93,4 +99,16 @@ def _check_depth(call: Call, max_depth: int) -> None:
             f"This call is {call.session.depth} calls deep; at most {max_depth} are allowed. "
             "Look for agents that call each other in a circle.",
             quota="session:depth",
+        )
+
+
+def _check_budget(call: Call, child_calls: ChildCalls, limit: int) -> None:
+    assert call.session is not None  # Authenticate comes first
+    parent = call.session.parent
+    if parent is not None and not child_calls.take(parent):
+        raise CallError(
+            Reason.CALL_BUDGET_EXCEEDED,
+            f"The call that this one belongs to has made {limit} calls, which is all that one may make. "
+            "Look for a loop, or split the work over several calls.",
+            quota="session:child_calls",
         )

@@ -18,8 +18,10 @@ _log = logging.getLogger(__name__)
 _NO_REASON = DenyReason("default", "Nothing in the policy allows this call.")
 
 
-def authorize(judge: Judge, schemas: Schemas, clock: Clock) -> Filter:
+def authorize(judge: Judge, schemas: Schemas, clock: Clock, *, probes: bool = False) -> Filter:
     """A stage that asks `judge` and puts a permit on the call.
+
+    The stage for `probes` also lets them through to a target that is described but not ready: by them it becomes so.
 
     Raises CallError POLICY_DENIED or POLICY_UNAVAILABLE. Only for who may call: TARGET_NOT_READY, SCHEMA_CHANGED,
     ARGUMENTS_INVALID, so that a stranger learns nothing of a target. The policy's time limit narrows the deadline.
@@ -34,7 +36,7 @@ def authorize(judge: Judge, schemas: Schemas, clock: Clock) -> Filter:
             _note(call.facts, decision)
             if not decision.allow:
                 raise _denied(decision, target)
-            _check_arguments(_described(target), target, view, schemas)
+            _check_arguments(_described(target, probes), target, view, schemas)
             now = clock()
             timeout = decision.obligations.timeout
             until = call.deadline if timeout is None else call.deadline.at_most(now + timeout)
@@ -64,9 +66,9 @@ def _denied(decision: Decision, target: Target) -> CallError:
     )
 
 
-def _described(target: Target) -> Description:
+def _described(target: Target, probes: bool) -> Description:
     """Said at once: a service that cannot answer is not waited for."""
-    if target.state is State.READY and target.description is not None:
+    if target.description is not None and (probes or target.state is State.READY):
         return target.description
     starting = target.state is not State.NOT_READY
     reason = target.reason or ("it is starting" if starting else "it gave no reason")

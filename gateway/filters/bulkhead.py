@@ -21,10 +21,14 @@ from gateway.time_limit import TimeLimit
 _PLACE_COMES_FREE = 0.1
 """Seconds after which a call that found the queue full may try again; when a place comes free is not known."""
 
+_CROWD_GOES = 1.0
+"""The same where more calls come than can be served: who tries again sooner makes it last."""
+
 _HEAD_START = 0.005
 """Seconds before the deadline at which waiting ends: Deadline ends the call then, and could not say that nothing was done."""
 
-Places = ConcurrencyLimit[asyncio.Future[None]]
+Places = ConcurrencyLimit[asyncio.Future[bool]]
+"""A waiter learns whether it has a place (True) or has to go (False)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def _compartment(limits: Limits, now: float) -> Compartment:
 def bulkhead(clock: Clock, bulkheads: Bulkheads | None = None) -> Filter:
     """Rejects with RATE_LIMITED or CONCURRENCY_LIMITED; a call that finds no place waits its turn, at most to its deadline.
 
+    While more calls come than the target can serve few may wait, and not for long (gateway/core/concurrency.py).
     A place is held until the response stream has ended. A call that is cancelled while it waits leaves nothing behind.
     """
     compartments = bulkheads or Bulkheads(clock)
@@ -97,42 +102,52 @@ def _check_rate(bucket: TokenBucket, target: Target, now: float) -> None:
 
 async def _wait(places: Places, target: Target, deadline: Deadline) -> None:
     """Returns when the call has a place; raises CallError CONCURRENCY_LIMITED or DEADLINE_EXCEEDED."""
-    place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     if not places.wait(place):
-        raise _full(target)
+        _send_away(places.surplus())
+        raise _full(target, places.crowded)
     try:
         with TimeLimit(deadline.at - _HEAD_START):
-            await place
+            given = await place
     except TimeoutError:
         _abandon(places, place)
         raise _too_late(target) from None
     except asyncio.CancelledError:
         _abandon(places, place)
         raise
+    if not given:
+        raise _full(target, places.crowded)
 
 
-def _abandon(places: Places, place: asyncio.Future[None]) -> None:
-    if place.done() and not place.cancelled():
-        _leave(places)  # the place was given in the very moment in which the call stopped waiting
-    else:
+def _send_away(waiters: list[asyncio.Future[bool]]) -> None:
+    for each in waiters:
+        if not each.done():  # else its call has gone, and only has not run since
+            each.set_result(False)
+
+
+def _abandon(places: Places, place: asyncio.Future[bool]) -> None:
+    if not place.done() or place.cancelled():
         places.give_up(place)
+    elif place.result():
+        _leave(places)  # the place was given in the very moment in which the call stopped waiting
 
 
 def _leave(places: Places) -> None:
     """Passes the place on to the first waiter that is still there."""
     while (place := places.leave()) is not None:
         if not place.done():
-            place.set_result(None)
+            place.set_result(True)
             return
 
 
-def _full(target: Target) -> CallError:
+def _full(target: Target, crowded: bool) -> CallError:
     limits = target.config.limits
+    waiting = "more come than it can serve" if crowded else f"{limits.queue} wait"
     return CallError(
         Reason.CONCURRENCY_LIMITED,
-        f'"{target.name}" serves {limits.concurrency} calls at once and {limits.queue} wait. Try again shortly.',
+        f'"{target.name}" serves {limits.concurrency} calls at once and {waiting}. Try again shortly.',
         metadata={"target": target.name},
-        retry_after=_PLACE_COMES_FREE,
+        retry_after=_CROWD_GOES if crowded else _PLACE_COMES_FREE,
         quota=f"target:{target.name}",
     )
 

@@ -15,6 +15,8 @@ from gateway.targets import Target
 
 CALL_ID_KEY = "firebreak-call-id"
 SESSION_KEY = "firebreak-session"
+MESSAGE, MESSAGES = 128, 256
+"""An answer has at most as many messages as would fill its size limit at so many bytes each, or so many if that is more."""
 
 
 def forward(upstream: Upstream, sessions: SessionIssuer, recorder: Recorder, journal: Journal, clock: Clock) -> Service:
@@ -96,6 +98,9 @@ class _Relay:
         self._journal = journal
         self._clock = clock
         self._limit = limits.response_bytes if allowed is None else min(allowed, limits.response_bytes)
+        # What a tiny message costs is not its size: an answer of nothing but such ones has a bound as well.
+        self._messages = max(MESSAGES, self._limit // MESSAGE)
+        self._received = 0
         self._size = 0
         self._answer = answer(call.method)
         self._metered = usage.is_metered(call.method)
@@ -145,13 +150,19 @@ class _Relay:
             facts.first_event = now
         self._size += len(message)
         if self._size > self._limit:
-            raise CallError(
-                Reason.RESPONSE_TOO_LARGE,
-                f'"{self._target.name}" answered with more than the {self._limit} bytes allowed. Ask for less at once.',
-                metadata={"target": self._target.name},
-            )
+            raise self._too_large(f"the {self._limit} bytes")
+        self._received += 1
+        if self._received > self._messages:
+            raise self._too_large(f"the {self._messages} messages")
         facts.response_bytes += len(message)
         facts.events += 1
+
+    def _too_large(self, bound: str) -> CallError:
+        return CallError(
+            Reason.RESPONSE_TOO_LARGE,
+            f'"{self._target.name}" answered with more than {bound} allowed. Ask for less at once.',
+            metadata={"target": self._target.name},
+        )
 
     def _violated(self, error: ContractError) -> CallError:
         name = self._target.name

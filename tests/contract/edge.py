@@ -75,7 +75,7 @@ async def listening(
         running or Running(),
         clock,
         call_ids(),
-        limits.request_seconds,
+        limits,
     )
     bound = make_server(listener, edge, limits, credentials)
     await bound.server.start()

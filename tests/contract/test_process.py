@@ -61,6 +61,8 @@ def test_it_is_ready_and_tells_its_state(gateway: Gateway) -> None:
     assert len(report["gateway"]["policy"]["revision"]) == 64
     row = report["services"][0]
     assert (row["name"], row["kind"], row["version"], row["breaker"]) == ("echo", "tool", "1.0.0", "CLOSED")
+    assert row["proof"]["promises"] == [{"name": "deny:stranger", "verdict": "held", "detail": ""}]
+    assert {each["verdict"] for each in report["gateway"]["proof"]["promises"]} == {"held"}
 
 
 def test_an_authorized_call_is_answered_and_on_record(gateway: Gateway) -> None:

@@ -12,20 +12,21 @@ from typing import Any
 
 import pytest
 
-from gateway.adapters.registry import Changes, Registry
+from gateway.adapters.registry import Changes, Prover, Registry
 from gateway.adapters.registry import follower as follower_module
 from gateway.adapters.upstream import GrpcUpstream
 from gateway.config import Limits, RouteConfig
 from gateway.routed import RoutedService
 from gateway.targets import State, Target
 from tests.contract.backend import Backend, serving, spec, target
+from tests.proofs import FakeProver, pace
 
 
 @asynccontextmanager
-async def following(*targets: Target) -> AsyncIterator[Registry]:
+async def following(*targets: Target, prover: Prover | None = None) -> AsyncIterator[Registry]:
     upstream = GrpcUpstream(asyncio.get_running_loop().time)
-    registry = Registry(targets, upstream.channel, upstream.retire, retry=0.01)
-    task = asyncio.ensure_future(registry.run())
+    registry = Registry(targets, upstream.channel, upstream.retire, pace())
+    task = asyncio.ensure_future(registry.run(prover or FakeProver()))
     try:
         yield registry
     finally:
@@ -278,8 +279,8 @@ async def test_what_is_replaced_stays_connected_until_its_last_call_has_ended(so
         retired.append(gone)
         await upstream.retire(gone)
 
-    registry = Registry([old], upstream.channel, retire, retry=0.01)
-    task = asyncio.ensure_future(registry.run())
+    registry = Registry([old], upstream.channel, retire, pace())
+    task = asyncio.ensure_future(registry.run(FakeProver()))
     async with serving(Backend(), sockets / "s"):
         await until(lambda: old.state is State.READY)
         channel = upstream.channel(old)

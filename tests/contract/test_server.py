@@ -300,7 +300,7 @@ async def test_an_address_in_use_is_an_error() -> None:
             Running(),
             asyncio.get_running_loop().time,
             call_ids(),
-            1.0,
+            ServerLimits(1024, 10),
         )
         with pytest.raises(OSError, match="cannot listen on 127"):
             make_server(listener, edge, ServerLimits(1024, 10), None)

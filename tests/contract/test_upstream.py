@@ -234,6 +234,20 @@ async def test_a_call_outlived_by_its_connection_is_not_taken_for_a_cancellation
     assert caught.value.reason is Reason.TARGET_UNAVAILABLE
 
 
+async def test_a_target_that_ends_well_without_its_one_answer_has_answered_nothing(
+    upstream: GrpcUpstream, sockets: Path
+) -> None:
+    async def nothing(request: bytes, context: Any) -> None:
+        """Ends with OK, as only a stream may without a message."""
+
+    class Silent(Backend):
+        def service(self, details: Any) -> Any:
+            return grpc.unary_stream_rpc_method_handler(nothing) if details.method == CALL else super().service(details)
+
+    async with serving(Silent(), sockets / "s"):
+        assert await ask(upstream, target(sockets / "s")) == (Finish(), [])
+
+
 async def test_a_message_over_the_limit_is_response_too_large(upstream: GrpcUpstream, sockets: Path) -> None:
     backend = Backend()
 

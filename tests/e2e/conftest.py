@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from firebreak.client import Client
 
+from cli.local.sandbox.walls import clear_cgroups
 from tests.contract.policy.opa_server import OpaServer
 from tests.e2e.instance import ROOT, Instance
 
@@ -66,3 +67,4 @@ def start(short_folder: Path) -> Iterator[Callable[..., Instance]]:
     yield make
     for instance in running:
         instance.stop()
+        clear_cgroups(instance.state)  # nothing starts again where one was killed

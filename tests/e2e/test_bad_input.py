@@ -139,7 +139,7 @@ def test_credentials(shipped: Instance, credentials: Callable[[Connection], Any]
 @pytest.mark.usefixtures("untouched")
 def test_a_services_token_alone_calls_nothing(shipped: Instance) -> None:
     """Only while it serves a call may a service call: its own token without a session is worth nothing."""
-    token = shipped.state / "identity/tokens/assistant.token"
+    token = shipped.state / "identity/services-tokens/assistant/token"
     connection = Connection(f"127.0.0.1:{shipped.ports['public']}", token_file=token)
     with Client(connection) as client, pytest.raises(CallFailed) as caught:
         client.call("calculator", {"expression": "1"})

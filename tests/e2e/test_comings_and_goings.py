@@ -176,7 +176,7 @@ def test_a_service_comes_changes_breaks_and_goes_under_load(shout: Shout) -> Non
     wait_for(lambda: "shout: ended" in instance.printed.read_text(), SETTLED, "the end of shout's process")
     left = [path.name for path in (instance.state / "run").iterdir() if "shout" in path.name]
     assert left == []
-    assert not (instance.state / "identity/tokens/shout.token").exists()
+    assert not (instance.state / "identity/services-tokens/shout").exists()
 
 
 def test_a_call_in_flight_outlives_the_removal_of_its_service(shout: Shout) -> None:

@@ -34,23 +34,35 @@ def server() -> Iterator[OpenAiServer]:
 def instance(server: OpenAiServer) -> Iterator[Instance]:
     """The provider with its key, and an assistant that asks the router where the provider cannot answer."""
     folder = Path(tempfile.mkdtemp(prefix="fb-"))
-    (folder / "provider.key").write_text(KEY)
-    provider = copied(folder, "provider", env=environment(server, folder / "provider.key"))
+    provider = copied(folder, "provider", env=environment(server), egress=[reaching(server)])
     assistant = copied(folder, "assistant", uses={"tools": ["calculator"], "model": ["provider", "router"]})
     instance = Instance(folder / "i", [SERVICES / "calculator", SERVICES / "router", provider, assistant])
     grants = instance.policies / "data/grants.yaml"
     data = yaml.safe_load(grants.read_text())
     data["grants"]["provider"]["agents"] = {"roles": ["agent"], "actions": ["describe", "call"]}
     grants.write_text(yaml.safe_dump(data))
+    key_of(instance).write_text(KEY)
     instance.start()
     yield instance
     instance.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def environment(server: OpenAiServer, key: Path) -> dict[str, str]:
-    where = {"PROVIDER_BASE_URL": server.base_url, "PROVIDER_API_KEY_FILE": str(key)}
+def environment(server: OpenAiServer) -> dict[str, str]:
+    where = {"PROVIDER_BASE_URL": server.base_url, "PROVIDER_API_KEY_FILE": "provider.key"}
     return {"PROVIDER_MODEL": "openai:gpt-4.1-mini", **where}
+
+
+def reaching(server: OpenAiServer) -> dict[str, Any]:
+    """The provider's server of these tests, which is on this machine."""
+    return {"to": f"http://127.0.0.1:{server.port}", "private": True}
+
+
+def key_of(instance: Instance) -> Path:
+    """The file for the provider's key, in the folder of secrets that the provider alone sees."""
+    folder = instance.state / "secrets/provider"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder / "provider.key"
 
 
 def copied(folder: Path, name: str, **changes: Any) -> Path:
@@ -142,7 +154,7 @@ def test_a_caller_that_goes_away_lets_go_of_the_provider(instance: Instance, ser
 
 @needs("provider")
 def test_an_agent_asks_the_next_model_where_the_first_cannot_answer(instance: Instance, server: OpenAiServer) -> None:
-    key = instance.folder.parent / "provider.key"
+    key = key_of(instance)
     with instance.client() as client:
         assert client.invoke("assistant", "hello", timeout=60) == "The tide turns."
         asked = len(server.keys)
@@ -169,7 +181,7 @@ def test_the_key_is_nowhere_but_in_its_file(instance: Instance) -> None:
     assert "provider" in rows.stdout
     shown = [rows.stdout, instance.admin("/status"), instance.admin("/metrics"), instance.printed.read_text()]
     assert not any(KEY in text for text in shown)
-    files = [file for file in instance.folder.rglob("*") if file.is_file() and not file.is_symlink()]
+    files = [file for file in instance.folder.rglob("*") if file.is_file() and file.resolve() != key_of(instance)]
     assert any(file.suffix == ".db" for file in files)
     assert [file for file in files if KEY.encode() in file.read_bytes()] == []
     assert list(_processes_that_show(KEY)) == []
@@ -192,9 +204,9 @@ def _processes_that_show(word: str) -> Iterator[str]:
 
 @needs("provider")
 def test_without_a_key_it_is_not_ready_and_says_why(short_folder: Path, server: OpenAiServer) -> None:
-    key = short_folder / "provider.key"
-    provider = copied(short_folder, "provider", env=environment(server, key))
+    provider = copied(short_folder, "provider", env=environment(server), egress=[reaching(server)])
     instance = Instance(short_folder / "i", [provider])
+    key = key_of(instance)
     instance.start()
     try:
         row = wait_for(lambda: (r := instance.service("provider"))["reason"] and r, 20.0, "the reason")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_a_folder_with_a_tool_and_a_service_file_is_enough(clone: Clone) -> None
     made = clone.folder / "services/shout"
     (folder / "tool.py").write_text((made / "tool.py").read_text())
     (folder / "service.yaml").write_text((made / "service.yaml").read_text().replace("name: shout", "name: tiny"))
-    clone.grant("tiny")
+    clone.edit("data/grants.yaml", lambda data: data["grants"].update(tiny=deepcopy(data["grants"]["shout"])))
     command = [sys.executable, "scripts/setup.py", "service", "tiny"]
     done = subprocess.run(command, cwd=clone.folder, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr

@@ -35,5 +35,5 @@ def test_only_allowed_hosts_are_fetched_from(shipped: Instance) -> None:
 def test_an_agent_may_not_fetch_from_the_web(shipped: Instance) -> None:
     """What a page says could lead it astray: the shipped grant is for people."""
     grants = yaml.safe_load((shipped.policies / "data/grants.yaml").read_text())["grants"]
-    assert {role for grant in grants["web-fetch"].values() for role in grant["roles"]} == {"developer"}
-    assert {role for grant in grants["sql"].values() for role in grant["roles"]} == {"developer", "agent"}
+    assert {role for grant in grants["web-fetch"].values() for role in grant["roles"]} == {"developer", "probe"}
+    assert {role for grant in grants["sql"].values() for role in grant["roles"]} == {"developer", "agent", "probe"}

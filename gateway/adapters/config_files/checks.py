@@ -7,10 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
 from gateway.adapters.config_files.lines import Document, Key, Problem
-from gateway.config import GatewayConfig, ServiceConfig, ServiceEntry
+from gateway.config import PROBE, STRANGER, GatewayConfig, ServiceConfig, ServiceEntry
 from gateway.routes import Kind
 from gateway.targets import UNIX_BYTES
+
+_OWN = PROBE.partition(":")[0] + ":"
+"""How the principals of probes begin: whoever could become one might do what only they may."""
+
+RESERVED = frozenset({"addresses", "egress", "gateway"})
+"""What else the launcher keeps where it keeps something for each service."""
+
+_STRANGER = STRANGER.removeprefix(_OWN)
 
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 
@@ -31,6 +41,9 @@ def across(document: Document, config: GatewayConfig, services: Sequence[Service
     yield from _addresses(document, config)
     yield from _repeated(document, config, services)
     yield from _uses(services)
+    yield from _impostors(document, config)
+    yield from _probes(services)
+    yield from _reserved(document, services)
 
 
 def _folders(document: Document, config: GatewayConfig, root: Path) -> Iterator[Problem]:
@@ -116,3 +129,44 @@ def _used(config: ServiceConfig | None) -> Iterator[tuple[Key, str, Kind]]:
         yield ("uses", "tools", index), name, Kind.TOOL
     for index, name in enumerate(config.uses.model):
         yield ("uses", "model", index), name, Kind.MODEL
+
+
+def _impostors(document: Document, config: GatewayConfig) -> Iterator[Problem]:
+    """Nobody who calls is one of the gateway's own principals, or could be made one."""
+    for index, issuer in enumerate(config.identity.issuers):
+        if issuer.prefix and (issuer.prefix.startswith(_OWN) or _OWN.startswith(issuer.prefix)):
+            message = f"could make principals that begin with {_OWN}, which are the gateway's own; take another prefix"
+            yield document.problem(("identity", "issuers", index, "prefix"), message)
+    for index, entry in enumerate(config.services):
+        if entry.identity.startswith(_OWN):
+            message = f"begins with {_OWN}, as only the gateway's own principals do; take another one"
+            yield document.problem(("services", index, "identity"), message)
+
+
+def _probes(services: Sequence[Service]) -> Iterator[Problem]:
+    """Probes that the gateway cannot make."""
+    for service in services:
+        probes = service.config.probes if service.config else None
+        for kind, declared in (("allow", probes.allow), ("deny", probes.deny)) if probes else ():
+            for index, probe in enumerate(declared):
+                key: Key = ("probes", kind, index)
+                if kind == "deny" and probe.name == _STRANGER:
+                    yield service.document.problem((*key, "name"), f"{_STRANGER} is the probe that every service has")
+                if probe.args is not None and not _is_json(probe.args):
+                    yield service.document.problem((*key, "args"), "is not what JSON can carry")
+
+
+def _is_json(value: object) -> bool:
+    try:
+        orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:
+        return False
+    return True
+
+
+def _reserved(document: Document, services: Sequence[Service]) -> Iterator[Problem]:
+    """Names that would make a service's files in the launcher's folders those of something else."""
+    for service in services:
+        if service.config is not None and service.config.name in RESERVED:
+            message = f"{service.config.name} is a name that Firebreak needs itself; rename the folder and its service"
+            yield document.problem(("services", service.index, "path"), message)

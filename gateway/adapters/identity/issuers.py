@@ -15,11 +15,12 @@ from gateway.adapters.identity.jws import PUBLIC, BadTokenError, Opened, open_to
 from gateway.adapters.identity.live_keys import LiveKeys
 from gateway.adapters.identity.spiffe import SCHEME
 from gateway.call import Principal
-from gateway.config import Issuer
+from gateway.config import PROBE, Issuer
 from gateway.errors import CallError, Reason
 from gateway.ports import Clock
 
 _MAX_SUBJECT = 255
+_PROBES = PROBE.partition(":")[0] + ":"
 _CACHE = 4096
 _HINT = "Get a new token from a configured issuer and send it as authorization: Bearer <token>."
 
@@ -63,8 +64,9 @@ class Issuers:
             raise ValueError(
                 "two issuers have the same issuer or the same prefix: their principals could not be told apart"
             )
-        # Longest first. Certificates own the SPIFFE ids, unless an issuer is given a part of them by its prefix.
-        self._owners = sorted({SCHEME: None, **prefixes}.items(), key=lambda owner: -len(owner[0]))
+        # Longest first. Certificates own the SPIFFE ids, unless an issuer is given a part of them by its prefix. Nobody who
+        # calls owns the principals of probes.
+        self._owners = sorted({SCHEME: None, _PROBES: None, **prefixes}.items(), key=lambda owner: -len(owner[0]))
         self._claims = {issuer.issuer: _registry(issuer, wall) for issuer, _ in issuers}
         self._services = services
         self._wall = wall

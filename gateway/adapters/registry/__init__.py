@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.adapters.registry.follower import Follower
+from gateway.adapters.registry.proving import Pace, Prover
 from gateway.routes import Method
 from gateway.targets import State, Target
 
@@ -17,6 +18,11 @@ _log = logging.getLogger("firebreak.registry")
 
 _LOOK = 0.05
 """Seconds between two looks at the calls of a target that gets no new ones."""
+
+_POLICY_LOOK = 0.1
+"""Seconds between two looks at policy's revision."""
+
+__all__ = ["Changes", "Pace", "Prover", "Registry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class Registry:
     """Implements `gateway.targets.Targets`: one task a target keeps its state and description true.
 
     A target that takes the place of another is followed beside it first, and gets the calls when it is ready or the other is
-    not. One that was replaced or removed gets no new calls, and its connection stays until its last call has ended.
+    not. One that was replaced or removed gets no new calls, and its connection stays until its last call has ended. None is
+    ready before it is proven.
     """
 
     def __init__(
@@ -40,17 +47,17 @@ class Registry:
         targets: Iterable[Target],
         channel_of: Callable[[Target], Any],
         retire: Callable[[Target], Awaitable[None]],
-        retry: float = 0.25,
+        pace: Pace,
     ) -> None:
-        """`channel_of` gives the channel on which calls reach a target too, `retire` ends it; `retry` is in seconds."""
+        """`channel_of` gives the channel on which calls reach a target too, `retire` ends it."""
         self._channel_of = channel_of
         self._retire = retire
-        self._retry = retry
+        self._pace = pace
         self._targets: dict[str, Target] = {}
         self._coming: dict[str, Target] = {}
         self._leaving: list[Target] = []
         self._group: asyncio.TaskGroup | None = None
-        self._following: dict[Target, asyncio.Task[None]] = {}
+        self._following: dict[Target, tuple[Follower, asyncio.Task[None]]] = {}
         self._all: tuple[Target, ...] = ()
         self._routed: tuple[Target, ...] = ()
         self._identities: dict[str, str] = {}
@@ -97,12 +104,18 @@ class Registry:
         self._index()
         return Changes(_sorted(set(wanted) - before), _sorted(changed), _sorted(before - set(wanted)))
 
-    async def run(self) -> None:
-        """Follows every target until cancelled."""
+    async def run(self, prover: Prover) -> None:
+        """Follows every target until cancelled, and has each proven by `prover`."""
+        self._prover, seen = prover, prover.revision
         async with asyncio.TaskGroup() as self._group:
             for target in (*self._targets.values(), *self._coming.values()):
                 self._follow(target)
-            await asyncio.Event().wait()
+            while True:
+                await asyncio.sleep(_POLICY_LOOK)
+                if (now := prover.revision) != seen:
+                    seen = now
+                    for follower, _ in self._following.values():
+                        follower.policy_changed()
 
     def _replace(self, target: Target) -> bool:
         """Whether `target` is another one than is wanted so far."""
@@ -128,15 +141,19 @@ class Registry:
         _log.info("%s: its new configuration or instance has the calls from now on", name)
 
     def _follow(self, target: Target) -> None:
-        if self._group is not None:
-            follower = Follower(target, self._channel_of(target), self._retry, lambda: self._settle(target.name))
-            self._following[target] = self._group.create_task(follower.run())
+        if self._group is None:
+            return
+        proof = self._prover, self._pace, self._group.create_task
+        follower = Follower(
+            target, self._channel_of(target), self._pace.retry, lambda: self._settle(target.name), proof
+        )
+        self._following[target] = follower, self._group.create_task(follower.run())
 
     def _drop(self, target: Target | None) -> None:
         """`target` gets no new calls from now on."""
         if target is None or self._group is None:
             return
-        self._following.pop(target).cancel()
+        self._following.pop(target)[1].cancel()
         self._leaving.append(target)
         self._group.create_task(self._leave(target))
 

@@ -12,6 +12,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.adapters.registry.description import Unusable, configured, describe_request, read_description
+from gateway.adapters.registry.proving import PROVING, Pace, Prover, Proving, Spawn
 from gateway.config import RouteConfig
 from gateway.routes import METHODS, Action
 from gateway.targets import Description, State, Target
@@ -32,21 +33,46 @@ ANSWER_SECONDS = 3.0
 class Follower:
     """Keeps one target's `state`, `reason` and `description` true, and tells `changed` of every new state.
 
-    A routed service describes nothing, so its description is its configuration; without health it counts as ready.
+    A routed service describes nothing, so its description is its configuration; without health it counts as up. What is up and
+    described is ready when it is proven; without anything that is proven of it at once.
     """
 
-    def __init__(self, target: Target, channel: Any, retry: float, changed: Callable[[], None] = lambda: None) -> None:
-        """`channel` is a grpc.aio channel to the target; `retry` is the pause in seconds before it is asked again."""
+    def __init__(
+        self,
+        target: Target,
+        channel: Any,
+        retry: float,
+        changed: Callable[[], None] = lambda: None,
+        proof: tuple[Prover, Pace, Spawn] | None = None,
+    ) -> None:
+        """`channel` is a grpc.aio channel to the target; `retry` is the pause in seconds before it is asked again.
+
+        `proof` is None for whoever asks only whether the service is up.
+        """
         self._target = target
         self._health = health_pb2_grpc.HealthStub(channel)
         self._describe = channel.unary_unary(_DESCRIBE[target.kind]) if target.kind in _DESCRIBE else None
         self._retry = retry
         self._changed = changed
+        self._up = False
+        self._proving = None if proof is None else Proving(target, *proof, self._set)
 
     async def run(self) -> None:
+        """Follows the target until cancelled."""
+        try:
+            await self._follow()
+        finally:
+            self._down()
+
+    def policy_changed(self) -> None:
+        """Another policy is in force: what it denies and allows is proven anew."""
+        if self._proving is not None:
+            self._proving.again()
+
+    async def _follow(self) -> None:
         if isinstance(self._target.config, RouteConfig) and self._target.config.health == "none":
-            self._ready(configured(self._target))
-            return
+            self._described(configured(self._target))
+            await asyncio.Event().wait()
         while True:
             try:
                 await self._watch()
@@ -61,7 +87,7 @@ class Follower:
             except Exception:
                 _log.exception("following %s failed", self._target.name)
                 self._not_ready("the gateway could not follow this service; its log says why")
-            if self._target.state is not State.READY:
+            if not self._up:
                 await asyncio.sleep(self._retry)
 
     async def _watch(self) -> None:
@@ -92,7 +118,7 @@ class Follower:
 
     async def _ask(self, serving: bool) -> bool:
         """Whether the service is serving and described itself."""
-        if not serving and self._target.state is State.READY:
+        if not serving and self._up:
             self._not_ready("the service reports that it is not serving")  # at once; the cause may take a while
         try:
             response = await self._said()
@@ -102,7 +128,7 @@ class Follower:
         if not serving:
             self._waiting("the service reports that it is not serving")
             return False
-        self._ready(configured(self._target) if response is None else read_description(self._target.kind, response))
+        self._described(configured(self._target) if response is None else read_description(self._target.kind, response))
         return True
 
     async def _said(self) -> bytes | None:
@@ -131,15 +157,31 @@ class Follower:
 
     def _waiting(self, reason: str) -> None:
         """Time may mend it: a service that was never ready is starting still."""
+        self._down()
         starting = self._target.state is State.STARTING
         self._set(State.STARTING if starting else State.NOT_READY, reason)
 
     def _not_ready(self, reason: str) -> None:
+        self._down()
         self._set(State.NOT_READY, reason)
 
-    def _ready(self, description: Description) -> None:
-        self._target.description = description
-        self._set(State.READY, "")
+    def _down(self) -> None:
+        self._up = False
+        if self._proving is not None:
+            self._proving.end()
+
+    def _described(self, description: Description) -> None:
+        """The service is up; it is not proven while it is the one that was before, which only a new description gives away."""
+        before, self._target.description = self._target.description, description
+        if self._up and before is not None and before.response == description.response:
+            return
+        was_up, self._up = self._up, True
+        if self._proving is None:
+            self._set(State.READY, "")
+            return
+        if not was_up:
+            self._set(self._target.state, PROVING)
+        self._proving.begin()
 
     def _set(self, state: State, reason: str) -> None:
         target = self._target

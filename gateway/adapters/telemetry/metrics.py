@@ -15,6 +15,7 @@ from gateway.adapters.telemetry.tally import Spread, Tally
 from gateway.call import Call, Facts
 from gateway.core.usage import Used
 from gateway.errors import Code, Reason
+from gateway.proof import Promise
 
 NONE = "-"
 """Label of what a call did not have: a rejected call's target, a gateway method's kind."""
@@ -27,8 +28,8 @@ _STAGE_TEXT = "Time from the mark before to this one: a stage, with the unmarked
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is read when metrics are asked for: calls in flight, each target's breaker state, log lines dropped, and what
-    journal and configuration report for /status.
+    """What is read when metrics are asked for: calls in flight, each target's breaker state, log lines dropped, what journal
+    and configuration report for /status, and how many promises are broken of each target, of the gateway's own under "".
     """
 
     in_flight: Callable[[], int]
@@ -36,6 +37,7 @@ class Sources:
     lines_dropped: Callable[[], int]
     journal: Callable[[], Mapping[str, Any]]
     configuration: Callable[[], Mapping[str, Any]] = dict
+    broken: Callable[[], Mapping[str, int]] = dict
 
 
 class Metrics(Collector):
@@ -51,6 +53,7 @@ class Metrics(Collector):
         self._sent = Tally("firebreak_response_bytes", "Bytes of responses", ("target",))
         self._tokens = Tally("firebreak_model_tokens", "Tokens of prompts and answers", ("target", "kind"))
         self._estimated = Tally("firebreak_model_estimates", "Calls whose model told no number of tokens", ("target",))
+        self._probes = Tally("firebreak_probes", "Promises that were tried", ("target", "probe", "verdict"))
         self._commits = Spread("firebreak_journal_commit_seconds", "Transactions of the journal", (), _COMMIT_SECONDS)
         self._registry = CollectorRegistry()
         self._registry.register(_Live(sources))
@@ -66,6 +69,7 @@ class Metrics(Collector):
             yield each.collect()
         yield self._tokens.collect()
         yield self._estimated.collect()
+        yield self._probes.collect()
         yield self._seconds.collect()
         yield self._stages.collect()
         yield self._commits.collect()
@@ -73,6 +77,10 @@ class Metrics(Collector):
     def committed(self, seconds: float) -> None:
         """One transaction of the journal took `seconds`. For the journal's thread, the only one that counts these."""
         self._commits.add((), seconds)
+
+    def proven(self, target: str, promise: Promise) -> None:
+        """A `promise` of `target` was tried; "" is the gateway itself."""
+        self._probes.add((target or NONE, promise.name, promise.verdict.value))
 
     def ended(self, call: Call, code: Code, reason: str, seconds: float) -> None:
         """Counts one call that took `seconds`."""
@@ -127,6 +135,10 @@ class _Live(Collector):
         for target, state in self._sources.breaker_states().items():
             breakers.add_metric((target, state), 1)
         yield breakers
+        broken = GaugeMetricFamily("firebreak_promises_broken", "Promises that are not kept", labels=("target",))
+        for target, number in self._sources.broken().items():
+            broken.add_metric((target or NONE,), number)
+        yield broken
         yield from _journal(self._sources.journal())
         yield from _configuration(self._sources.configuration())
 

@@ -88,12 +88,13 @@ def make_record(
     breaker_states: Callable[[], Mapping[str, str]],
     journal: Callable[[], Mapping[str, Any]],
     configuration: Callable[[], Mapping[str, Any]] = dict,
+    broken: Callable[[], Mapping[str, int]] = dict,
     lines: LineWriter,
     version: str,
     clock: Clock,
 ) -> Record:
     """The record as `settings` ask for it; `lines` takes the log. Metrics read the callables when they are asked for."""
-    metrics = Metrics(Sources(in_flight, breaker_states, lambda: lines.dropped, journal, configuration))
+    metrics = Metrics(Sources(in_flight, breaker_states, lambda: lines.dropped, journal, configuration, broken))
     tracing, latencies = _tracing(settings, version, clock), Latencies()
     recorder = CallRecorder(metrics, CallLog(settings.log, lines.line), tracing, latencies, clock)
     return Record(recorder, metrics, latencies, tracing, lines)

@@ -8,7 +8,7 @@ allowed(document) if main.decision.allow with input as document
 
 test_strangers_get_nothing if {
 	every target, _ in data.grants {
-		every stranger in ["", "nobody", "user:", "service:", "spiffe://"] {
+		every stranger in ["", "nobody", "user:", "service:", "spiffe://", "firebreak:", "firebreak:stranger"] {
 			not allowed(call_of([stranger], target, {"code": ""}))
 			not allowed(describe_of([stranger], target))
 		}

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from firebreak_runtime.errors import LoadError
 
 MODEL, BASE_URL, KEY_FILE = "PROVIDER_MODEL", "PROVIDER_BASE_URL", "PROVIDER_API_KEY_FILE"
+SECRETS = "FIREBREAK_SECRETS"
+"""The folder of the service's own secrets; the runtime sets it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,10 @@ class Settings:
 
 
 def read_settings(env: Mapping[str, str], folder: Path) -> Settings:
-    """The settings in `env`; a relative path is relative to `folder`. Raises LoadError that says what to write."""
+    """The settings in `env`. Raises LoadError that says what to write.
+
+    A relative key file is in the folder of the service's secrets, or in `folder`, the service's own, where there is none.
+    """
     model, key_file = env.get(MODEL, ""), env.get(KEY_FILE, "")
     if not model:
         raise LoadError(f'env.{MODEL} is missing: name the model, for example "openai:gpt-4.1-mini"')
@@ -32,7 +37,7 @@ def read_settings(env: Mapping[str, str], folder: Path) -> Settings:
     base_url = env.get(BASE_URL) or None
     if base_url is not None:
         _check_address(base_url)
-    return Settings(model, base_url, folder / key_file)
+    return Settings(model, base_url, Path(env.get(SECRETS) or folder) / key_file)
 
 
 def _check_address(address: str) -> None:

@@ -1,8 +1,7 @@
-"""Judges a request before any worker sees it. What comes from a model or a stranger is data that may be anything."""
+"""Judges a request before any worker sees it, and what comes back. What a model, a stranger or a tool sends may be anything."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -11,9 +10,10 @@ import jsonschema_rs
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
+from firebreak_runtime.artifact_check import ArtifactCheck, compiled
 from firebreak_runtime.cause import printable
-from firebreak_runtime.errors import LoadError, ServedError
-from firebreak_runtime.methods import Method
+from firebreak_runtime.errors import ServedError
+from firebreak_runtime.methods import AnswerCheck, Method
 from firebreak_runtime.service_file import ServiceFile
 from firebreak_runtime.strict_json import StrictJsonError, read_object
 
@@ -30,7 +30,9 @@ class Checks:
         """Raises LoadError if a tool's schema is none."""
         self._service = service
         self._sha256 = description.spec.schema_sha256 if service.kind == "tool" else ""
-        self._arguments = _validator(description.spec.input_schema_json) if service.kind == "tool" else None
+        self._arguments = compiled(description.spec.input_schema_json, "input") if service.kind == "tool" else None
+        told = description.spec.output_schema_json if service.kind == "tool" else b""
+        self._artifact = ArtifactCheck(told) if told else None
 
     def request(self, method: Method, data: bytes) -> Any:
         """The part of the request that names its target, well-formed and in keeping with the schema. Raises ServedError."""
@@ -42,6 +44,10 @@ class Checks:
         elif hasattr(asked, "messages"):
             _check_messages(asked)
         return asked
+
+    def answer(self, method: Method) -> AnswerCheck:
+        """A fresh check of one call's answer."""
+        return AnswerCheck(method, self._artifact)
 
     def _check_call(self, call: Any, values: Mapping[str, dict[str, Any]]) -> None:
         if call.expect_schema_sha256 not in ("", self._sha256):
@@ -73,16 +79,6 @@ def parse(method: Method, data: bytes) -> Any:
     except DecodeError:
         wrong = f"The request is no {method.request.DESCRIPTOR.full_name}. Use the generated client of this version."
         raise ServedError("REQUEST_MALFORMED", wrong) from None
-
-
-def _validator(schema: bytes) -> jsonschema_rs.Validator:
-    def refuse(_uri: str) -> Any:
-        raise ValueError("a schema may not refer to other documents")
-
-    try:
-        return jsonschema_rs.validator_for(json.loads(schema), mask="the value", retriever=refuse)
-    except Exception as error:  # the library raises several types, and their text may be the whole schema
-        raise LoadError(f"the tool's input schema is not valid ({type(error).__name__})") from None
 
 
 def _violation(error: jsonschema_rs.ValidationError) -> tuple[str, str]:

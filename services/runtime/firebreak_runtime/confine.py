@@ -4,37 +4,26 @@ from a worker of their own service."""
 
 from __future__ import annotations
 
-import ctypes
-import os
 import resource
+from contextlib import suppress
 from pathlib import Path
+
+from firebreak_runtime import landlock, privileges
+from firebreak_runtime.limits import limit
 
 DESCRIPTORS = 512
 """Open files of one worker."""
-_PR_SET_NO_NEW_PRIVS = 38
-_LANDLOCK_CREATE_RULESET = 444
-_LANDLOCK_RESTRICT_SELF = 446
-_LANDLOCK_VERSION = 1
-_SCOPES_SINCE_ABI = 6
-_SCOPE_ABSTRACT_SOCKETS = 1
-_SCOPE_SIGNALS = 2
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
-class _Ruleset(ctypes.Structure):
-    """struct landlock_ruleset_attr of linux/landlock.h."""
-
-    _fields_ = (("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
-
-
-def confine(memory: int) -> None:
-    """Limits this process for good; `memory` is in bytes and counts from what it uses now."""
+def confine(memory: int, writable: tuple[str, ...] = ()) -> None:
+    """Limits this process for good. `memory` is in bytes and counts from what it uses now. Where `writable` names folders, it
+    changes files only there: not where its host listens, so that it cannot take the host's place."""
     _limit_memory(memory)
-    _limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
-    _limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
+    limit(resource.RLIMIT_CORE, 0)
     _offer_to_oom_killer()
-    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    _keep_to_own_processes()
+    privileges.gain_none()
+    _keep_to_own_part(writable)
 
 
 def _offer_to_oom_killer() -> None:
@@ -42,15 +31,15 @@ def _offer_to_oom_killer() -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text("1000")
     except OSError:
-        pass  # a read-only /proc: the worker's own memory limit still holds
+        pass  # a read-only /proc, or Landlock around the host: the worker's own memory limit still holds
 
 
 def _limit_memory(memory: int) -> None:
     """Bounds private memory, not address space: allocators and threads reserve far more of the latter than they use. Four
     times the room of addresses still ends a process that maps shared memory without end."""
     private, addresses = memory_in_use()
-    _limit(resource.RLIMIT_DATA, private + memory)
-    _limit(resource.RLIMIT_AS, addresses + 4 * memory)
+    limit(resource.RLIMIT_DATA, private + memory)
+    limit(resource.RLIMIT_AS, addresses + 4 * memory)
 
 
 def memory_in_use() -> tuple[int, int]:
@@ -59,23 +48,7 @@ def memory_in_use() -> tuple[int, int]:
     return data * resource.getpagesize(), size * resource.getpagesize()
 
 
-def _limit(what: int, value: int) -> None:
-    """Sets soft and hard limit, never above the hard limit that holds already."""
-    _, hard = resource.getrlimit(what)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
-
-
-def _keep_to_own_processes() -> bool:
-    """No signal to, and no tracing of, processes that are not descendants (Landlock). False on a kernel without it."""
-    abi = _libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
-    if abi < _SCOPES_SINCE_ABI:
-        return False
-    rules = _Ruleset(0, 0, _SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS)
-    ruleset = _libc.syscall(_LANDLOCK_CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(ctypes.sizeof(rules)), 0)
-    if ruleset < 0:
-        return False
-    try:
-        return bool(_libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0)
-    finally:
-        os.close(ruleset)
+def _keep_to_own_part(writable: tuple[str, ...]) -> None:
+    """No signal to, and no tracing of, processes that are not descendants; and no file changed elsewhere than there."""
+    with suppress(OSError):  # a kernel that answers otherwise than it says: the sandbox around the service still holds
+        landlock.restrict(landlock.abi(), landlock.Files(("/",), writable) if writable else None)

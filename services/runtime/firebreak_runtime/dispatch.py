@@ -13,7 +13,7 @@ from firebreak_runtime.checks import Checks
 from firebreak_runtime.errors import ServedError
 from firebreak_runtime.exchange import Exchange
 from firebreak_runtime.log import Log
-from firebreak_runtime.methods import AnswerCheck, AnswerError, Method
+from firebreak_runtime.methods import AnswerError, Method
 from firebreak_runtime.once import Once, Progress
 from firebreak_runtime.pool import Place, Pool
 from firebreak_runtime.service_file import ServiceFile
@@ -79,7 +79,7 @@ class Dispatch:
             self._pool.give_back(run.place)
 
     async def _pass_on(self, method: Method, exchange: Exchange, send: Send) -> None:
-        check = AnswerCheck(method)
+        check = self._checks.answer(method)
         try:
             while (message := await exchange.next()) is not None:
                 check.message(message)

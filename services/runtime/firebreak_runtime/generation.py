@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,22 +22,45 @@ from firebreak_runtime.spawn import Spawner
 from firebreak_runtime.worker_process import WorkerProcess
 from firebreak_runtime.zygote_process import Loaded, LoadFailed, Zygote, environment
 
+_PROXIES = tuple(form for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for form in (name, name.lower()))
 STOP = 2.0
 """Seconds that a zygote gets to end everything that came from it."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a service is started with. `zygote` is the command that runs one, without its options."""
+    """What a service is started with. `zygote` is the command that runs one, without its options.
+
+    `listen` is where its host serves. `egress` is the address of the egress proxy, which is at port `proxy` of loopback for
+    workers; "" and 0 where there is none. `secrets` is a folder, "" where there is none. `writable` are the folders in which
+    workers may change files, none where nothing restricts them.
+    """
 
     service: ServiceFile
     gateway: str
     token_file: Path
     zygote: Sequence[str]
+    listen: str = ""
+    egress: str = ""
+    proxy: int = 0
+    secrets: str = ""
+    writable: tuple[str, ...] = ()
 
     def command(self) -> list[str]:
-        options = {"--service": self.service.folder, "--gateway": self.gateway, "--token-file": self.token_file}
-        return [*self.zygote, *(str(part) for option in options.items() for part in option)]
+        options = [("--service", self.service.folder), ("--gateway", self.gateway), ("--token-file", self.token_file)]
+        options += [("--writable", folder) for folder in self.writable]
+        return [*self.zygote, *(str(part) for option in options for part in option)]
+
+    def variables(self, own: Mapping[str, str]) -> dict[str, str]:
+        """The environment of zygote and workers, where the host's is `own`."""
+        env = environment(own, self.service.env)
+        if self.proxy:
+            env |= dict.fromkeys(_PROXIES, f"http://127.0.0.1:{self.proxy}")
+        if self.service.egress:
+            env["FIREBREAK_EGRESS"] = " ".join(self.service.egress)
+        if self.secrets:
+            env["FIREBREAK_SECRETS"] = self.secrets
+        return env
 
 
 class Generation:
@@ -48,7 +71,7 @@ class Generation:
         self._once = once
         self._log = log
         self._changed = changed
-        self._zygote = Zygote(around.command(), environment(os.environ, around.service.env), log)
+        self._zygote = Zygote(around.command(), around.variables(os.environ), log)
         self._pool: Pool[WorkerProcess] | None = None
         self.description = b""
         self.dispatch: Dispatch | None = None

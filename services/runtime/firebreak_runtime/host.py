@@ -36,6 +36,8 @@ class Host:
         self._ready = False
         self.cause = STARTING
         """Why the service is not ready, in one line that is safe to show; "" when it is."""
+        self.spared: set[int] = set()
+        """Process ids of children that others have started and end themselves: not to be swept."""
 
     async def run(self) -> None:
         """Until it is cancelled. Nothing that it started is left then."""
@@ -124,9 +126,10 @@ class Host:
             await asyncio.sleep(SWEEP)
 
     def _sweep_once(self) -> int:
-        return process.sweep({self._generation.pid} if self._generation is not None else set())
+        return process.sweep({*self.spared, *((self._generation.pid,) if self._generation is not None else ())})
 
     async def _bury_all(self) -> None:
         self._generation = None
+        self.spared.clear()
         while self._sweep_once():  # noqa: ASYNC110 — no signal tells when the last one is gone
             await asyncio.sleep(0.001)

@@ -35,7 +35,6 @@ class InFlight:
         while True:
             await self._none.wait()
             try:
-                async with asyncio.timeout(lull):
-                    await self._some.wait()
-            except TimeoutError:
+                await asyncio.wait_for(self._some.wait(), lull)
+            except asyncio.TimeoutError:
                 return

@@ -1,11 +1,12 @@
-"""The command line of a service's host: makes the parts, runs them, and ends them when asked to."""
+"""A service's host: makes the parts, runs them, and ends them when asked to."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
+import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -13,17 +14,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from firebreak_runtime import process
 from firebreak_runtime.cause import full_text
+from firebreak_runtime.egress import Forwarder, listening
+from firebreak_runtime.enclose import CannotEnclose, Plan, enclose
 from firebreak_runtime.generation import Surroundings
 from firebreak_runtime.host import Host
 from firebreak_runtime.log import Log
+from firebreak_runtime.options import read_options
+from firebreak_runtime.prove import Prover
+from firebreak_runtime.self_test_process import SelfTest
 from firebreak_runtime.server import Server
-from firebreak_runtime.service_file import ServiceFileError, read_service_file
+from firebreak_runtime.service_file import ServiceFile, ServiceFileError, read_service_file
+from firebreak_runtime.walls import NOT_ENCLOSED, Walls, path_of, walls
 from firebreak_runtime.zygote_process import LoadFailed
 
 ZYGOTE = (sys.executable, "-I", "-m", "firebreak_runtime.zygote")
-GRACE = 10.0
-"""Seconds that calls get to finish when the host is asked to end, unless it is told otherwise."""
+WRONG_FILE, NOT_ENCLOSABLE = 2, 3
+"""Exit codes: service.yaml is wrong; a wall is required and cannot be had."""
 LULL = 0.5
 """Seconds without a call after which a host that got SIGTERM takes it that nobody sends any more: calls may be on their way
 from a gateway that has only just turned to another instance. SIGINT says that there is nobody left to send."""
@@ -31,38 +39,61 @@ from a gateway that has only just turned to another instance. SIGINT says that t
 
 def main(arguments: Sequence[str], zygote: Sequence[str] = ZYGOTE) -> int:
     """Runs a host until a signal ends it; `zygote` is the command that loads the object. Returns the exit code."""
-    options = _options(arguments)
+    options = read_options(arguments)
     try:
         service = read_service_file(options.service)
     except ServiceFileError as error:
         print(error, file=sys.stderr)
-        return 2
-    around = Surroundings(service, options.gateway, options.token_file, zygote)
+        return WRONG_FILE
+    try:
+        way_out = listening() if options.egress else None  # before the walls: they leave this one port
+        built = _build_walls(options, service, way_out)
+    except (CannotEnclose, OSError) as error:
+        print(f"{service.name}: {error}", file=sys.stderr)
+        return NOT_ENCLOSABLE
+    around = _surroundings(options, service, zygote, built, way_out)
     log = Log(service.name, time.time)
-    return asyncio.run(_check(around, log) if options.check else _serve(around, log, options))
+    if options.check:
+        return asyncio.run(_check(around, log))
+    return asyncio.run(_serve(around, built, Forwarder(way_out, path_of(options.egress)), log, options.grace))
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    about = "Serves one agent, tool, model, retriever or embeddings object."
-    parser = argparse.ArgumentParser(prog="firebreak_runtime", description=about)
-    parser.add_argument("--service", type=Path, required=True, help="folder of service.yaml")
-    parser.add_argument("--listen", required=True, help='"unix:PATH" or "host:port"')
-    parser.add_argument("--gateway", required=True, help="address of the gateway, for agents")
-    parser.add_argument(
-        "--token-file", type=Path, required=True, help="file that holds the service's token, for agents"
+def _build_walls(options: argparse.Namespace, service: ServiceFile, way_out: socket.socket | None) -> Walls:
+    """Before anything else is started, a thread too. Raises CannotEnclose."""
+    listens = path_of(options.listen)
+    plan = Plan(
+        readable=tuple(options.readable) or ("/",),
+        writable=tuple(options.writable),
+        sockets=(str(Path(listens).parent),) if listens else (),
+        processes=service.processes,
+        egress_port=_port(way_out) or None,
+        required=options.enclose == "required",
     )
-    parser.add_argument(
-        "--grace", type=_seconds, default=GRACE, help="seconds that calls get to finish when the host is asked to end"
+    return walls(options.promise, NOT_ENCLOSED if options.enclose == "none" else enclose(plan))
+
+
+def _surroundings(
+    options: argparse.Namespace,
+    service: ServiceFile,
+    zygote: Sequence[str],
+    built: Walls,
+    way_out: socket.socket | None,
+) -> Surroundings:
+    return Surroundings(
+        service,
+        options.gateway,
+        options.token_file,
+        zygote,
+        listen=options.listen,
+        egress=options.egress,
+        proxy=_port(way_out),
+        secrets=options.secrets,
+        writable=tuple(options.writable) if "landlock" in built.own else (),
     )
-    parser.add_argument("--check", action="store_true", help="only load the service and say whether it can be")
-    return parser.parse_args(arguments)
 
 
-def _seconds(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 <= (seconds := float(text)) < float("inf"):
-            return seconds
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+def _port(way_out: socket.socket | None) -> int:
+    return int(way_out.getsockname()[1]) if way_out else 0
 
 
 async def _check(around: Surroundings, log: Log) -> int:
@@ -75,26 +106,31 @@ async def _check(around: Surroundings, log: Log) -> int:
     return 0
 
 
-async def _serve(around: Surroundings, log: Log, options: argparse.Namespace) -> int:
+async def _serve(around: Surroundings, built: Walls, forwarder: Forwarder, log: Log, grace: float) -> int:
     server = Server(around.service, log)
     host = Host(around, log, server.set_ready)
+    self_test = SelfTest(around.variables(os.environ), host.spared)
+    prover = Prover(around, built, self_test, log, time.monotonic)
     asked = _ends()
+    log.info("walls", claimed=sorted(built.claimed), missing=dict(built.missing))
     # The zygote comes first: it has to be made before there are threads that a child could inherit locks from.
     running = asyncio.ensure_future(host.run())
+    forwarding = asyncio.ensure_future(forwarder.run())
     try:
         await asyncio.sleep(0)
-        await server.start(host, options.listen)
-        log.info("listening", address=options.listen, runtime=version("firebreak-runtime"))
+        await server.start(host, prover, around.listen)
+        log.info("listening", address=around.listen, runtime=version("firebreak-runtime"))
         ending: set[asyncio.Future[Any]] = {running, asked}
         await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
         awaited = asked.done() and asked.result() == signal.SIGTERM
-        await server.stop(options.grace, LULL if awaited else 0.0)
+        await server.stop(grace, LULL if awaited else 0.0)
     except OSError as error:
         print(f"{around.service.name}: {error}", file=sys.stderr)
         return 1
     finally:
         running.cancel()
-        await asyncio.wait({running})
+        forwarding.cancel()
+        await asyncio.wait({running, forwarding})
     if running.cancelled():
         return 0
     log.error("bug", text=full_text(running.exception() or AssertionError("the host ended by itself")))
@@ -107,7 +143,7 @@ def _ends() -> asyncio.Future[int]:
     asked: asyncio.Future[int] = loop.create_future()
 
     def ask(number: int) -> None:
-        signal.signal(number, signal.SIG_DFL)
+        process.end_on_signals(number)
         if not asked.done():
             asked.set_result(number)
 

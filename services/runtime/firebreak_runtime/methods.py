@@ -79,10 +79,14 @@ class AnswerError(Exception):
 
 
 class AnswerCheck:
-    """Checks the messages of one answer: their type, and for a stream numbers from 1 and exactly one last event."""
+    """Checks the messages of one answer: their type, and for a stream numbers from 1 and exactly one last event.
 
-    def __init__(self, method: Method) -> None:
+    `result` is asked about a tool's result and raises AnswerError.
+    """
+
+    def __init__(self, method: Method, result: Callable[[Any], None] | None = None) -> None:
         self._method = method
+        self._result = result
         self._count = 0
         self._ended = False
 
@@ -97,6 +101,8 @@ class AnswerCheck:
             raise AnswerError(f"message {self._count} is no {self._method.response.DESCRIPTOR.name}") from None
         if self._method.streams:
             self._event(message)
+        if self._result is not None and (self._ended or not self._method.streams):
+            self._result(message.result)
 
     def end(self) -> None:
         """No more messages. Raises AnswerError."""

@@ -18,6 +18,9 @@ from firebreak_runtime.served import Served, WorkerEnv
 SWEEP = 0.2
 """Seconds between looks for adopted orphans: no signal tells that one was adopted."""
 
+NICE = 5
+"""How much nicer workers are than zygote and host: what they are busy with must not keep those from stopping it."""
+
 
 class Nursery:
     """Workers of one zygote, by process id."""
@@ -107,9 +110,12 @@ class Nursery:
         code = 1
         try:
             process.die_with_parent(parent)
-            os.setsid()
+            # A group to be killed by, but no session: where the kernel shares time out by session, all workers together then
+            # weigh as much as their host, and not each of them; niceness counts within a session, or in a cgroup.
+            os.setpgid(0, 0)
+            os.nice(NICE)
             self._forget_zygote(output)
-            confine(self._env.service.memory)
+            confine(self._env.service.memory, self._env.writable)
             gc.enable()
             # Held until the very end: the host takes a closed socket for a broken worker and kills it.
             sock = socket.socket(fileno=data)

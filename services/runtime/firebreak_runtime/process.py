@@ -42,6 +42,17 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
+def end_on_signals(*numbers: int) -> None:
+    """SIGTERM and SIGINT, or these `numbers`, end this process as it is: by default they do not end one that is the first of
+    its process namespace."""
+    for number in numbers or (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit if os.getpid() == 1 else signal.SIG_DFL)
+
+
+def _exit(number: int, _frame: object) -> None:
+    os._exit(128 + number)
+
+
 def children() -> set[int]:
     """Process ids of all children of this process, whichever thread made or adopted them."""
     found: set[int] = set()

@@ -13,11 +13,13 @@ from firebreak_runtime.service_file import ServiceFile
 @dataclass(frozen=True)
 class WorkerEnv:
     """What a worker knows of its surroundings: the gateway's gRPC address, the file that holds the service's token (it
-    rotates: read it for each call), and the service itself."""
+    rotates: read it for each call), the service itself, and the folders in which it may change files; none where nothing
+    restricts it."""
 
     gateway: str
     token_file: Path
     service: ServiceFile
+    writable: tuple[str, ...] = ()
 
 
 class Served(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -21,10 +20,12 @@ from firebreak_runtime.host import Host
 from firebreak_runtime.in_flight import InFlight
 from firebreak_runtime.log import Log
 from firebreak_runtime.methods import KINDS, Method
+from firebreak_runtime.prove import Prover, prove_request
 from firebreak_runtime.service_file import ServiceFile
 from firebreak_runtime.status import DETAILS, MESSAGE, details_of
 
 T = TypeVar("T")
+HOST = "firebreak.v1.HostService"
 LONGEST = 600.0
 """Seconds that a call without a deadline gets."""
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -48,12 +49,12 @@ class Server:
         self._in_flight = InFlight()
         self._tasks: set[asyncio.Future[None]] = set()
 
-    async def start(self, host: Host, address: str) -> None:
+    async def start(self, host: Host, prover: Prover, address: str) -> None:
         """Listens; gRPC's threads start here and not before. Raises OSError if the address cannot be had."""
         self._server = grpc.aio.server(options=_OPTIONS)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._server.add_generic_rpc_handlers((self._handlers(host),))
-        names = (self._kind.name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        self._server.add_generic_rpc_handlers((self._handlers(host), self._about_host(prover)))
+        names = (self._kind.name, HOST, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         try:
             self._server.add_insecure_port(address)
@@ -77,9 +78,9 @@ class Server:
         end = asyncio.get_running_loop().time() + grace
         await self._health.enter_graceful_shutdown()
         if lull:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace / 2):
-                    await self._in_flight.quiet(lull)
+            quiet = asyncio.ensure_future(self._in_flight.quiet(lull))
+            await asyncio.wait({quiet}, timeout=grace / 2)
+            quiet.cancel()
         await self._server.stop(max(0.0, end - asyncio.get_running_loop().time()))
 
     async def _set_health(self, ready: bool) -> None:
@@ -95,6 +96,17 @@ class Server:
             else:
                 handlers[method.name] = grpc.unary_unary_rpc_method_handler(self._unary(host, method))
         return grpc.method_handlers_generic_handler(self._kind.name, handlers)
+
+    def _about_host(self, prover: Prover) -> grpc.GenericRpcHandler:
+        """Served whether or not the service is ready: its walls stand before it does."""
+
+        async def prove(request: bytes, context: Any) -> bytes:
+            async def answer() -> bytes:
+                return await prover.prove(prove_request(request))
+
+            return await self._guarded(context, answer())
+
+        return grpc.method_handlers_generic_handler(HOST, {"Prove": grpc.unary_unary_rpc_method_handler(prove)})
 
     def _describe(self, host: Host) -> Callable[[bytes, Any], Awaitable[bytes]]:
         async def describe(request: bytes, context: Any) -> bytes:

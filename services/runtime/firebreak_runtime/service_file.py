@@ -14,10 +14,12 @@ from firebreak_runtime.yaml_lines import Sections
 KINDS = ("agent", "tool", "model", "retriever", "embedding")
 EFFECTS = ("READ", "IDEMPOTENT", "MUTATING")
 MODES = ("auto", "sync", "async")
-_GATEWAYS_OWN = ("limits", "breaker", "retry", "journal", "python", "probes", "egress", "reads", "sandbox")
+_GATEWAYS_OWN = ("limits", "breaker", "retry", "journal", "python", "probes", "sandbox.memory", "sandbox.cpus")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _NAME = r"[a-z][a-z0-9-]{0,62}"
+_HOST = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
+_EGRESS = re.compile(rf"(?:https?://)?(?:\*\.)?{_HOST}(?::(\d{{1,5}}))?", re.ASCII)
 _NOTHING: tuple[tuple[str, str], ...] = ()
 _TRACING = re.compile(r"(LANGSMITH|LANGCHAIN)_.*TRACING.*")
 
@@ -34,7 +36,9 @@ class ServiceFile:
     many processes serve calls at once, `spare` how many more are kept warm, `queue` how many calls wait for one,
     `calls_per_worker` counts in mode "async". Without `reuse` every call gets a process of its own, which ends with it.
     `memory` is in bytes, `start_timeout` in seconds. `prompt_tokens` and `answer_tokens` bound a model's prompts and answers.
-    `store` are namespaces of the agent's store that a tool may use, None where nothing is said.
+    `store` are namespaces of the agent's store that a tool may use, None where nothing is said. `egress` are the hosts that it
+    may reach through the egress proxy, as they are written; `reads` paths of this machine that it may read. `processes` bounds
+    host, zygote, workers and their threads; `scratch`, in bytes, each folder that can be written to.
     """
 
     folder: Path
@@ -57,6 +61,10 @@ class ServiceFile:
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
     store: tuple[str, ...] | None = None
+    egress: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    processes: int = 256
+    scratch: int = 64 * 1024**2
 
 
 def read_service_file(folder: Path) -> ServiceFile:
@@ -74,7 +82,7 @@ def parse_service_file(text: str, folder: Path, file: str = "service.yaml") -> S
     keys = Sections(text, file)
     if keys.problems:
         raise ServiceFileError("\n".join(keys.problems))
-    values = {**_identity(keys), **_runtime(keys), **_tokens(keys)}
+    values = {**_identity(keys), **_runtime(keys), **_tokens(keys), **_walls(keys)}
     for key in _GATEWAYS_OWN:
         keys.ignore(key)
     _check_kind(keys, values)
@@ -117,6 +125,15 @@ def _tokens(keys: Sections) -> dict[str, Any]:
     return {
         "prompt_tokens": keys.get("limits.tokens.prompt", _between(1, None), cast(int, None)),
         "answer_tokens": keys.get("limits.tokens.answer", _between(1, None), cast(int, None)),
+    }
+
+
+def _walls(keys: Sections) -> dict[str, Any]:
+    return {
+        "egress": keys.get("egress", _hosts, ()),
+        "reads": keys.get("reads", _paths, ()),
+        "processes": keys.get("sandbox.processes", _between(16, 1_000_000), 256),
+        "scratch": keys.get("sandbox.scratch", _size, 64 * 1024**2),
     }
 
 
@@ -211,6 +228,33 @@ def _namespaces(value: Any) -> tuple[str, ...]:
     fits = isinstance(value, list) and value and all(isinstance(n, str) and all(n.split(".")) for n in value)
     if not fits:
         raise ValueError('must be a list of namespaces of the agent\'s store, like ["memories", "users.ann"]')
+    return tuple(value)
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError('must be a list of hosts, like ["example.org"]')
+    return tuple(map(_host, value))
+
+
+def _host(value: Any) -> str:
+    """A text, or {to: text, private: bool}; whether a host may be private is for the egress proxy to judge."""
+    short = {"to": value} if isinstance(value, str) else value
+    if not isinstance(short, dict) or not {"to"} <= set(short) <= {"to", "private"} or not isinstance(short["to"], str):
+        raise ValueError("must hold hosts, or {to: host, private: true}")
+    if not isinstance(short.get("private", False), bool):
+        raise ValueError("private must be true or false")
+    match = _EGRESS.fullmatch(short["to"])
+    if match is None or not 0 < int(match[1] or 1) < 65536:
+        wrong = 'is not written like "example.org", "*.example.org" or "https://example.org:8443"'
+        raise ValueError(f"{short['to'][:64]!r} {wrong}")
+    to: str = short["to"]
+    return to
+
+
+def _paths(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(p, str) and re.fullmatch(r"/.*[^/]", p) for p in value):
+        raise ValueError('must be a list of absolute paths, like ["/var/lib/shop"]')
     return tuple(value)
 
 

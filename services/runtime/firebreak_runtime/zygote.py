@@ -45,7 +45,7 @@ def main(arguments: Sequence[str], load: Load) -> int:
     _rehearse()
     _freeze()
     _tell(sock, served, description)
-    Nursery(sock, served, WorkerEnv(options.gateway, options.token_file, service)).run()
+    Nursery(sock, served, WorkerEnv(options.gateway, options.token_file, service, tuple(options.writable))).run()
     return 0
 
 
@@ -54,6 +54,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--service", type=Path, required=True)
     parser.add_argument("--gateway", required=True)
     parser.add_argument("--token-file", type=Path, required=True)
+    parser.add_argument("--writable", action="append", default=[], help="folder in which workers may change files")
     parser.add_argument("--control", type=int, required=True, help="descriptor of the control socket")
     parser.add_argument("--parent", type=int, required=True, help="process id of the host")
     return parser.parse_args(arguments)

@@ -18,7 +18,7 @@ from firebreak_runtime.output import Output
 FORK_TIMEOUT = 10.0
 """Seconds for the answer to a fork request; a zygote that takes longer is stuck."""
 MAX_DESCRIPTION = 4 * 1024**2
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _SINGLE = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -55,7 +55,7 @@ class Forked:
 
 def environment(own: Mapping[str, str], service: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The environment of zygote and workers: a little of the host's `own`, then the service's. Nothing else leaks in."""
-    kept = {name: own[name] for name in _PASSED_ON if name in own}
+    kept = {name: own[name] for name in PASSED_ON if name in own}
     return {**kept, **_SINGLE, "MALLOC_ARENA_MAX": "2", **dict(service)}
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from .addresses import Resolve, is_public, resolve
 from .allow import Allowed, Place, Refused
+from .connection import Connection, FetchFailed, Via
 
 REDIRECTS = 5
 BYTES = 2 * 1024**2
@@ -33,10 +33,6 @@ _HEADERS = {
 }
 
 
-class FetchFailed(Exception):
-    """The page could not be had; the text says why."""
-
-
 @dataclass(frozen=True)
 class Page:
     """A page as it came: `url` is where it was at last, `charset` what the server says, or ""."""
@@ -49,13 +45,17 @@ class Page:
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Fetches from allowed hosts at public addresses. `trust` are the authorities for https; `clock` is in seconds."""
+    """Fetches from allowed hosts at public addresses. `trust` are the authorities for https; `clock` is in seconds.
+
+    `proxies` are by scheme. Where there is one it is asked instead of looking names up: in a sandbox nothing else is reached.
+    """
 
     allowed: Allowed
     clock: Callable[[], float]
     resolve: Resolve = resolve
     is_public: Callable[[str], bool] = is_public
     trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    proxies: Mapping[str, Via] = field(default_factory=dict)
     bytes: int = BYTES
     seconds: float = SECONDS
 
@@ -72,10 +72,10 @@ class Fetcher:
 
     def _ask(self, place: Place, until: float) -> Page | str:
         """The page, or the address that the server redirects to."""
-        connection = _Connection(place, self._address(place), self.trust, lambda: self._left(until))
+        via = self.proxies.get(place.scheme) or Via(self._address(place), place.port)
+        connection = Connection(place, via, self.trust, lambda: self._left(until))
         try:
-            connection.request("GET", place.path, headers=_HEADERS)
-            return self._read(place, connection.getresponse(), connection, until)
+            return self._read(place, connection.ask(_HEADERS), connection, until)
         except TimeoutError:
             raise self._late() from None
         except ssl.SSLCertVerificationError:
@@ -98,7 +98,7 @@ class Fetcher:
         return addresses[0]
 
     def _read(
-        self, place: Place, response: http.client.HTTPResponse, connection: _Connection, until: float
+        self, place: Place, response: http.client.HTTPResponse, connection: Connection, until: float
     ) -> Page | str:
         location = response.getheader("Location")
         if response.status in _MOVED and location:
@@ -113,7 +113,7 @@ class Fetcher:
         data = self._unpacked(response, self._body(response, connection, until))
         return Page(str(place), media_type, response.headers.get_content_charset() or "", data)
 
-    def _body(self, response: http.client.HTTPResponse, connection: _Connection, until: float) -> bytes:
+    def _body(self, response: http.client.HTTPResponse, connection: Connection, until: float) -> bytes:
         body = bytearray()
         while True:
             connection.patience(self._left(until))
@@ -151,22 +151,3 @@ class Fetcher:
 
     def _large(self) -> FetchFailed:
         return FetchFailed(f"the page is larger than {self.bytes} bytes")
-
-
-class _Connection(http.client.HTTPConnection):
-    """A connection to one address, while host name and certificate are those of the place. It knows no proxies."""
-
-    def __init__(self, place: Place, address: str, trust: ssl.SSLContext, left: Callable[[], float]) -> None:
-        super().__init__(place.host, place.port)
-        self._place, self._address, self._trust, self._left = place, address, trust, left
-
-    def connect(self) -> None:
-        self.sock = socket.create_connection((self._address, self._place.port), timeout=self._left())
-        if self._place.scheme == "https":
-            self.sock = self._trust.wrap_socket(self.sock, server_hostname=self._place.host)
-        self.patience(self._left())
-
-    def patience(self, seconds: float) -> None:
-        """How long the next read may take."""
-        if self.sock is not None:
-            self.sock.settimeout(seconds)

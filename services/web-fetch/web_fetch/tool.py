@@ -10,13 +10,14 @@ from langchain_core.tools import StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from .allow import MAX_URL, Refused, read
+from .connection import read_proxies
 from .fetch import Fetcher, FetchFailed
 from .text import read as read_page
 
 LENGTH, MAX_LENGTH = 8000, 30_000
 MAX_START = 2_000_000
 
-_ALLOWED = read(os.environ.get("WEB_FETCH_ALLOW", ""))
+_ALLOWED = read(os.environ.get("FIREBREAK_EGRESS", ""))
 
 
 class WebFetchArguments(BaseModel):
@@ -71,4 +72,4 @@ def _marked(url: str, title: str, text: str, start: int, whole: int) -> str:
     )
 
 
-web_fetch = make(Fetcher(_ALLOWED, time.monotonic))
+web_fetch = make(Fetcher(_ALLOWED, time.monotonic, proxies=read_proxies(os.environ)))

@@ -52,7 +52,8 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     for name in ("service", "listen", "gateway", "token-file", "grace"):
         parser.add_argument(f"--{name}", required=True)
-    return parser.parse_args(sys.argv[sys.argv.index("firebreak_runtime") + 1 :])
+    known, _ = parser.parse_known_args(sys.argv[sys.argv.index("firebreak_runtime") + 1 :])
+    return known
 
 
 async def main() -> None:

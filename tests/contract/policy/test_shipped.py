@@ -9,7 +9,9 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+import yaml
 
+from gateway.config import PROBE, STRANGER, ServiceConfig
 from tests.contract.policy.conftest import Start
 from tests.unit.gateway.adapters.policy.folders import SHIPPED, call
 
@@ -33,6 +35,8 @@ ALLOWED = [
     call(ADA, target="router", action="describe", args=None),
     call(ADA, AGENT, target="sql", args={"query": "SELECT 1"}),
     call(ADA, target="web-fetch", args={"url": "https://docs.python.org/"}),
+    call(PROBE, target="calculator", args={"expression": "6 * 7"}),
+    call(PROBE, target="assistant", action="describe", args=None),
 ]
 DENIED = [
     (call("user:eve", target="calculator"), "grants", "principal.id"),
@@ -49,7 +53,15 @@ DENIED = [
     (call(ADA, target="calculator", action="gateway"), "grants.calculator.developer", "call.action"),
     ({}, "document", ""),
     (call("", target="calculator"), "grants", "principal.id"),
+    (call(STRANGER, target="calculator", args={"expression": "6 * 7"}), "grants", "principal.id"),
+    (call(PROBE, target="calculator", args={"expression": "6 * 8"}), "grants.calculator.probe", "args.expression"),
+    (call(PROBE, target="python", args={"code": "print(6 * 7)", "x": 1}), "grants.python.probe", "args"),
+    (call(PROBE, target="calculator", action="describe", args=None), "grants.calculator.probe", "call.action"),
+    (call(PROBE, target="assistant"), "grants.assistant.probe", "call.action"),
+    (call("service:web-fetch", target="sql", args={"query": "SELECT 1"}), "grants", "principal.id"),
 ]
+
+SERVICE_FILES = sorted((SHIPPED.parent / "services").glob("*/service.yaml"))
 
 
 async def test_allowed(start: Start):
@@ -68,6 +80,23 @@ async def test_denied_with_a_reason(start: Start):
         assert decision["allow"] is False, document
         assert decision["obligations"] == {}
         assert (rule, field) in {(reason["rule"], reason.get("field", "")) for reason in decision["reasons"]}, document
+
+
+@pytest.mark.parametrize(
+    "file", sorted((SHIPPED.parent / "services").glob("*/service.yaml")), ids=lambda file: file.parent.name
+)
+async def test_every_shipped_probe_is_decided_as_it_says(start: Start, file: Path):
+    policy = await start(SHIPPED)
+    config = ServiceConfig.model_validate(yaml.safe_load(file.read_text()))
+    assert config.probes.allow
+    assert config.probes.deny
+    for allowed, probes in ((True, config.probes.allow), (False, config.probes.deny)):
+        for probe in probes:
+            document = call(probe.as_, target=config.name, action=probe.action, args=probe.args)
+            document["target"]["kind"] = config.kind.value
+            if probe.prompt is not None:
+                document["prompt"] = {"messages": 1, "characters": len(probe.prompt), "roles": ["user"], "tools": []}
+            assert (await policy.decide(document))["allow"] is allowed, probe.name
 
 
 async def test_a_denial_tells_a_person_what_to_do(start: Start):

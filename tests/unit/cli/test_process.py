@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cli.local.process import Command, Supervised, last_line, put_aside
+from cli.local.process import Command, Supervised
+from cli.local.sandbox.cgroups import Entry
+from cli.local.sandbox.claims import Claims
 
 
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -160,22 +162,64 @@ def test_a_launcher_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> N
     asyncio.run(until(lambda: not _alive(child)))
 
 
-def test_the_last_line_is_the_last_that_says_something(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text('first\n{"event": "it broke", "level": "error"}\n\n')
-    assert last_line(log) == "it broke"
-    log.write_text("x" * 1000)
-    assert len(last_line(log)) == 300
-    assert last_line(tmp_path / "none") == "(no log)"
+class FileGroup:
+    """A group that is a file; tells when it is entered and left."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.told: list[str] = []
+
+    def enter(self) -> Entry:
+        self.told.append("enter")
+        return Entry((self.file,), ("/usr/bin/env",), {"FROM": "the group"})
+
+    async def leave(self) -> None:
+        self.told.append("leave")
 
 
-def test_a_large_log_is_put_aside_and_a_small_one_goes_on(tmp_path: Path) -> None:
-    log, aside = tmp_path / "x.log", tmp_path / "x.log.1"
-    log.write_bytes(b"x" * 10)
-    put_aside(log, 10)
-    assert log.exists()
-    assert not aside.exists()
-    log.write_bytes(b"y" * 11)
-    put_aside(log, 10)
-    assert not log.exists()
-    assert aside.read_bytes() == b"y" * 11
+async def test_it_is_in_its_group_before_it_becomes_what_it_is_to_be(tmp_path: Path) -> None:
+    group = FileGroup(tmp_path / "procs")
+    code = "import os, pathlib; print(os.getpid(), os.environ['FROM'], pathlib.Path('procs').read_text())"
+    command = Command("x", [sys.executable, "-c", code], {"ONLY": "this"}, tmp_path, group)
+    process = Supervised(command, tmp_path / "x.log", first_wait=0.01)
+    task = asyncio.create_task(process.run())
+    await until(lambda: process.restarts >= 2)
+    await process.stop(1.0)
+    await task
+    pid, *origin, procs = (tmp_path / "x.log").read_text().splitlines()[0].split()
+    assert (pid, " ".join(origin)) == (procs, "the group")
+    assert group.told[:4] == ["enter", "leave", "enter", "leave"]
+
+
+async def test_one_that_cannot_be_bounded_is_not_started(tmp_path: Path) -> None:
+    code = "open('ran', 'w')"
+    command = Command("x", [sys.executable, "-c", code], {}, tmp_path, FileGroup(tmp_path / "none/procs"))
+    process = Supervised(command, tmp_path / "x.log", first_wait=0.01)
+    task = asyncio.create_task(process.run())
+    await until(lambda: process.restarts)
+    await process.stop(1.0)
+    await task
+    assert "it cannot be bounded by" in process.reason
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_how_the_process_in_a_sandbox_ended_is_what_bubblewrap_says(tmp_path: Path) -> None:
+    for code, reason in ((137, "killed by SIGKILL"), (139, "killed by SIGSEGV"), (3, "ended with exit code 3")):
+        command = Command("x", ["/bin/sh", "-c", f"exit {code}"], {}, tmp_path, apart=True)
+        process = Supervised(command, tmp_path / "x.log", first_wait=0.01)
+        task = asyncio.create_task(process.run())
+        await until(lambda process=process: process.restarts)
+        await process.stop(1.0)
+        await task
+        assert process.reason.startswith(reason)
+
+
+async def test_what_is_claimed_stands_in_the_state_file(tmp_path: Path) -> None:
+    claims = Claims(("files",), {"memory": "no groups"})
+    command = Command("x", [sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path, claims=claims)
+    process = Supervised(command, tmp_path / "x.log", tmp_path / "x.json")
+    task = asyncio.create_task(process.run())
+    await until(lambda: state(tmp_path))
+    assert state(tmp_path)["sandbox"] == {"promises": ["files"], "missing": {"memory": "no groups"}}
+    await process.stop(5.0)
+    await task

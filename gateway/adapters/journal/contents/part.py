@@ -47,9 +47,13 @@ class Contents:
         content: Any = record_pb2.RecordedContent()
 
         request, streamed = content.request, call.method.streams_request
-        request.size, request.count = (facts.request_bytes, facts.requests) if streamed else (len(call.request), 1)
-        request.cut = facts.asks_cut
-        sent = facts.asks if streamed else [call.request]
+        refused = (
+            not call.request and not streamed and facts.request_bytes > 0
+        )  # for its size, which is all that is kept
+        request.size = facts.request_bytes if streamed or refused else len(call.request)
+        request.count = facts.requests if streamed else 1
+        request.cut = facts.asks_cut or refused
+        sent = facts.asks if streamed or refused else [call.request]
         self._keep(request, asked.requests, sent, request_type(call.method.name), asked.mask, apart)
 
         answers, passed = content.answers, facts.answers

@@ -107,6 +107,8 @@ class JournalWriter:
         facts, now = call.facts, self._clock()
         code, reason = classify(outcome, call.deadline, now)
         _drop_arguments(facts)
+        if isinstance(outcome, CallError) and outcome.reason is Reason.REQUEST_TOO_LARGE:
+            call = replace(call, request=b"")  # a few of these at once would take the room of calls that were served
         entry = Entry(CALL, call, _bare(outcome), code, reason, self._wall(), now)
         kept = sum(map(len, facts.answers)) + sum(map(len, facts.asks))
         item = self._put(entry, ENTRY + len(call.request), kept)

@@ -50,7 +50,9 @@ def output_schema(tool: BaseTool) -> bytes:
     if len(returned) != 2 or returned[1] in _SAYS_NOTHING:
         return b""
     try:
-        return dumps(TypeAdapter(returned[1]).json_schema(mode="serialization"), sort=True)
+        # By the names under which artifacts.py writes a model's fields, or no artifact with an alias would fit.
+        by_alias = bool(getattr(returned[1], "model_config", {}).get("serialize_by_alias"))
+        return dumps(TypeAdapter(returned[1]).json_schema(by_alias=by_alias, mode="serialization"), sort=True)
     except (PydanticUserError, JsonError, TypeError):
         return b""
 

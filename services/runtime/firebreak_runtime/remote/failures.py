@@ -132,6 +132,7 @@ _WORDS: Mapping[str, Callable[[Failure], str]] = {
     "OVERLOADED": _busy,
     "CONCURRENCY_LIMITED": _busy,
     "DEPTH_EXCEEDED": _said("the call is not allowed: too many calls are nested."),
+    "CALL_BUDGET_EXCEEDED": _said("the call is not allowed: too many calls were made."),
     "CIRCUIT_OPEN": _said("the tool keeps failing and is not called for a while. Go on without it."),
     "TARGET_UNKNOWN": _said("there is no such tool."),
     "TARGET_UNAVAILABLE": _said("the tool cannot be reached."),

@@ -31,6 +31,7 @@ _OPTIONS = (
     ("grpc.enable_retries", 0),  # the gateway retries, from a budget and only what is safe
     ("grpc.initial_reconnect_backoff_ms", 100),  # a restarted gateway is found again within a second, not twenty
     ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.enable_http_proxy", 0),  # the proxy of a service with egress leads elsewhere
     ("grpc.max_receive_message_length", -1),  # the gateway bounds what comes back
     ("grpc.max_send_message_length", -1),
 )

@@ -317,6 +317,15 @@ def reach_out(_: dict[str, Any]) -> str:
     return json.dumps(told)
 
 
+def ask_proxy(_: dict[str, Any]) -> str:
+    """What the egress proxy answers, asked as an HTTP client would find it."""
+    host, _, port = os.environ["HTTPS_PROXY"].removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), 5) as sock:
+        sock.sendall(os.environ["FIREBREAK_EGRESS"].encode())
+        sock.shutdown(socket.SHUT_WR)
+        return sock.makefile().read()
+
+
 def too_many_files(_: dict[str, Any]) -> str:
     kept = []
     try:
@@ -379,6 +388,7 @@ SYNC: dict[str, Callable[[dict[str, Any]], Any]] = {
     "big": big,
     "about": about,
     "reach_out": reach_out,
+    "ask_proxy": ask_proxy,
     "too_many_files": too_many_files,
     "count": count_runs,
     "count_and_die": count_and_die,

@@ -93,10 +93,11 @@ def test_a_name_is_no_way_out_of_the_folder(local: LocalIdentity, name: str) -> 
         local.issue_service(name)
 
 
-def test_a_user_and_a_service_never_share_a_token_file(local: LocalIdentity) -> None:
-    local.issue_service("assistant")
-    with pytest.raises(ValueError, match="both a user and a service"):
-        local.issue_user("assistant")
+def test_a_user_and_a_service_of_one_name_have_a_token_each(local: LocalIdentity) -> None:
+    service, user = local.issue_service("assistant"), local.issue_user("assistant")
+    assert service != user
+    assert service == local.service_token("assistant")
+    assert [path.name for path in service.parent.iterdir()] == ["token"]
 
 
 def test_a_token_is_renewed_after_twenty_minutes_and_not_before(time: Time, local: LocalIdentity) -> None:
@@ -110,14 +111,14 @@ def test_a_token_is_renewed_after_twenty_minutes_and_not_before(time: Time, loca
     assert file.read_text() != first
 
 
-def test_a_token_that_was_withdrawn_is_gone_and_stays_so(time: Time, local: LocalIdentity) -> None:
-    file = local.issue_service("assistant")
+def test_a_services_token_that_was_withdrawn_is_gone_and_stays_so(time: Time, local: LocalIdentity) -> None:
+    file, user = local.issue_service("assistant"), local.issue_user("assistant")
     local.withdraw("assistant")
     time.pass_by(1200)
     local.rotate()
-    assert not file.exists()
+    assert not file.parent.exists()
     local.withdraw("assistant")
-    assert local.issue_user("assistant").exists()
+    assert user.exists()
 
 
 def test_a_token_is_renewed_when_the_clock_was_set_back(time: Time, local: LocalIdentity) -> None:

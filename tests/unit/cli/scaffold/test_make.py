@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,10 @@ from cli.scaffold.make import Made, make
 from cli.scaffold.names import NewKind
 from cli.scaffold.project import Project, Refused
 from gateway.adapters.config_files import load
+from gateway.adapters.policy.bundle import read_bundle
+from gateway.adapters.policy.embedded import EmbeddedEngine
+from gateway.config import PROBE
+from tests.unit.gateway.adapters.policy.folders import call
 
 
 def tool(name: str = "shout", **changes: Any) -> Wanted:
@@ -50,7 +55,12 @@ def test_a_tool_is_there_installed_granted_and_configured(repository: Path) -> N
     assert (repository / "services/shout/requirements.lock").read_text() == "the default lock\n"
     assert (repository / ".firebreak/envs/shout").is_dir()
     granted = {role: {"roles": [role], "actions": ["describe", "call"]} for role in ("developer", "agent")}
-    assert data(repository, "grants")["shout"] == granted
+    probe = {
+        "roles": ["probe"],
+        "actions": ["call"],
+        "args": {"only": ["text"], "fields": {"text": {"values": ["hello"]}}},
+    }
+    assert data(repository, "grants")["shout"] == granted | {"probe": probe}
     last = "  - path: services/router  # the last\n"
     assert (repository / "firebreak.yaml").read_text() == before.replace(last, f"{last}  - path: services/shout\n")
     assert load(repository / "firebreak.yaml").services[-1][1].name == "shout"
@@ -84,6 +94,32 @@ def test_an_agents_role_as_it_may_stand_there(repository: Path, role: str, after
     (repository / "policies/data/roles.yaml").write_text(f"roles:\n  developer: {{principals: [b]}}\n  {role}\n")
     run(repository, agent())
     assert data(repository, "roles")["agent"] == after
+
+
+@pytest.mark.parametrize("wanted", [tool(), tool(kind=NewKind.MODEL), agent()])
+async def test_the_gateway_may_make_its_probe_and_nothing_else(repository: Path, wanted: Wanted) -> None:
+    await asyncio.to_thread(run, repository, wanted)
+    probes = load(repository / "firebreak.yaml").services[-1][1].probes
+    engine = await EmbeddedEngine().load(read_bundle(repository / "policies"))
+    (probe,) = probes.allow
+    asked = call(PROBE, target=wanted.name, action=probe.action, args=probe.args)
+    if probe.prompt:
+        asked["prompt"] = {"messages": 1, "characters": len(probe.prompt), "roles": ["user"], "tools": []}
+    assert (await engine.decide(asked))["allow"] is True
+    other = {"prompt": {**asked["prompt"], "characters": 6}} if probe.prompt else {"args": {"text": "another"}}
+    if probe.action == "call":
+        assert (await engine.decide({**asked, **other}))["allow"] is False
+    assert (await engine.decide(call(PROBE, target="calculator", args={"expression": "1"})))["allow"] is False
+
+
+def test_the_role_of_probes_is_made_where_it_is_missing(repository: Path) -> None:
+    roles = data(repository, "roles")
+    del roles["probe"]
+    (repository / "policies/data/grants.yaml").write_text("grants: {}\n")
+    (repository / "policies/data/roles.yaml").write_text(yaml.safe_dump({"roles": roles}))
+    made = run(repository, tool())
+    assert "policies/data/roles.yaml" in made.changed
+    assert data(repository, "roles")["probe"] == {"principals": [PROBE]}
 
 
 def test_an_agent_that_may_not_call_its_tool_is_told(repository: Path) -> None:

@@ -23,7 +23,7 @@ def test_what_is_no_name(name: str) -> None:
     assert "is no name for a service" in why_not(name)
 
 
-@pytest.mark.parametrize("name", ["gateway", "developer", "runtime", "generator", "addresses"])
+@pytest.mark.parametrize("name", ["gateway", "egress", "runtime", "generator", "addresses"])
 def test_names_that_would_get_in_the_way_of_firebreaks_own(name: str) -> None:
     assert why_not(name).startswith(f"{name} is the name of")
 

@@ -85,6 +85,55 @@ def test_queue(queue: int) -> None:
     scenario()
 
 
+async def crowd(bounded: Bounded) -> list[asyncio.Task[Finish]]:
+    """Two run, and of four who waited the first three got their places and others came: more come than two can serve."""
+    tasks = [bounded.start() for _ in range(6)]
+    await asyncio.sleep(1.5)
+    tasks += [bounded.start() for _ in range(2)]
+    await asyncio.sleep(1.0)
+    tasks += [bounded.start() for _ in range(2)]
+    await asyncio.sleep(0)
+    assert bounded.seen == ConcurrencySnapshot(running=2, waiting=4)
+    return tasks
+
+
+@virtual_time
+async def test_where_more_come_than_can_be_served_few_wait_and_the_others_are_sent_away_at_once() -> None:
+    bounded = Bounded(*[takes(1.0)] * 20, concurrency=2, queue=4)
+    tasks = await crowd(bounded)
+    error = await refused(bounded.start())
+    assert (error.reason, error.retry_after) == (Reason.CONCURRENCY_LIMITED, 1.0)
+    await asyncio.sleep(0)
+    assert bounded.seen == ConcurrencySnapshot(running=2, waiting=1)
+    sent_away = [task.exception() for task in tasks if task.done() and task.exception()]
+    assert [(type(each), getattr(each, "retry_after", None)) for each in sent_away] == [(CallError, 1.0)] * 3
+    assert await tasks[-1] == Finish()
+    assert bounded.seen == EMPTY
+
+
+@virtual_time
+async def test_a_burst_that_does_not_fit_in_is_served_as_far_as_it_does() -> None:
+    bounded = Bounded(*[takes(1.0)] * 20, concurrency=2, queue=4)
+    tasks = [bounded.start() for _ in range(20)]
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert ended.count(Finish()) == 6
+    assert {each.retry_after for each in ended if isinstance(each, CallError)} == {0.1}
+
+
+@virtual_time
+async def test_cancelled_in_the_moment_in_which_it_is_sent_away() -> None:
+    """It had no place that it could pass on."""
+    bounded = Bounded(*[takes(1.0)] * 20, concurrency=2, queue=4)
+    tasks = await crowd(bounded)
+    waiting = [task for task in tasks if not task.done()][2:]
+    one_more = bounded.start()
+    await asyncio.sleep(0)
+    waiting[0].cancel()  # it was sent away, but has not run since
+    await asyncio.gather(one_more, *tasks, return_exceptions=True)
+    assert waiting[0].cancelled()
+    assert bounded.seen == EMPTY
+
+
 @virtual_time
 async def test_first_come_first_served() -> None:
     bounded = Bounded(*[takes(1.0)] * 4, concurrency=1, queue=3)

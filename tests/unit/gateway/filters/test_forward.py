@@ -255,6 +255,25 @@ def test_a_response_stops_at_the_smaller_of_its_limits(limit: str, obligation: i
     assert made.facts.response_bytes == 2 * len(event(1))
 
 
+@pytest.mark.parametrize(("limit", "most"), [("64KiB", 512), ("16KiB", 256)])
+def test_tiny_messages_are_counted(limit: str, most: int) -> None:
+    def script(messages: int) -> Script:
+        async def flood(send: Send) -> Finish:
+            for seq in range(1, messages):
+                await send(event(seq))
+            await send(event(messages, done=True))
+            return Finish()
+
+        return flood
+
+    to = target(limits={"response_bytes": limit})
+    assert attempt(script(most), tool_call(to, TOOL_STREAM)).finish == Finish()
+    outcome = attempt(script(most + 1), tool_call(to, TOOL_STREAM))
+    assert outcome.error is not None
+    assert outcome.error.reason is Reason.RESPONSE_TOO_LARGE
+    assert f"{most} messages" in outcome.error.message
+
+
 def test_a_response_of_exactly_the_limit_passes() -> None:
     to = target(limits={"response_bytes": f"{len(RESULT)}B"})
     assert attempt(answers, tool_call(to)).finish == Finish()

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from firebreak_runtime.service_file import ServiceFile, ServiceFileError, parse_service_file, read_service_file
+from pydantic import ValidationError
+
+from gateway.config import Egress
 
 FOLDER = Path("calculator")
 GOOD = """
@@ -31,6 +34,35 @@ def test_what_names_no_namespace_is_refused(value: str) -> None:
 def test_only_a_tool_has_a_store() -> None:
     text = GOOD.replace("kind: tool", "kind: model").replace("effect: READ", "store: [memories]")
     assert _problems(text) == ["service.yaml:6: store: is only for tools"]
+
+
+WALLS = """egress:
+  - docs.python.org
+  - "*.example.org"
+  - http://example.org
+  - {to: "http://127.0.0.1:8000", private: true}
+reads: [/var/lib/shop]
+sandbox: {memory: 2GiB, cpus: 0.5, processes: 32, scratch: 1MiB}
+probes: {allow: [{name: adds, args: {}}]}
+"""
+
+
+def test_what_it_may_reach_and_use_beside_the_gateway() -> None:
+    service = parse_service_file(GOOD + WALLS, FOLDER)
+    assert service.egress == ("docs.python.org", "*.example.org", "http://example.org", "http://127.0.0.1:8000")
+    assert (service.reads, service.processes, service.scratch) == (("/var/lib/shop",), 32, 1024**2)
+    plain = parse_service_file(GOOD, FOLDER)
+    assert (plain.egress, plain.reads, plain.processes, plain.scratch) == ((), (), 256, 64 * 1024**2)
+
+
+@pytest.mark.parametrize(
+    "to", ["", "*", "*.", "a b", "https://", "ftp://a", "a:0", "a:65536", "a/b", "A.org", "a..b", "*a"]
+)
+def test_runtime_and_gateway_agree_on_what_names_no_host(to: str) -> None:
+    (problem,) = _problems(GOOD + f'egress:\n  - "{to}"\n')
+    assert problem.startswith("service.yaml:7: egress: ")
+    with pytest.raises(ValidationError):
+        Egress.model_validate(to)
 
 
 def _problems(text: str) -> list[str]:
@@ -136,6 +168,17 @@ def test_a_service_can_ask_for_a_process_for_each_call() -> None:
         (GOOD + "limits: {tokens: {answer: 1.5}}\n", "limits.tokens.answer: must be a whole number from 1"),
         (GOOD + "limits:\n  tokens: {prompt: 9}\n", "service.yaml:8: limits.tokens: is only for models"),
         (GOOD + "limits:\n  tokens: 9\n", "service.yaml:8: limits.tokens: must hold keys and values"),
+        (GOOD + "egress: example.org\n", "service.yaml:7: egress: must be a list of hosts"),
+        (GOOD + "egress: [1]\n", "service.yaml:7: egress: must hold hosts, or {to: host, private: true}"),
+        (GOOD + "egress: [{to: a, privat: true}]\n", "service.yaml:7: egress: must hold hosts, or {to"),
+        (GOOD + "egress: [{to: a, private: 1}]\n", "service.yaml:7: egress: private must be true or false"),
+        (GOOD + "egress: [a b]\n", 'egress: \'a b\' is not written like "example.org", "*.example.org" or'),
+        (GOOD + "reads: [lib]\n", "service.yaml:7: reads: must be a list of absolute paths"),
+        (GOOD + "reads: [/lib/]\n", "service.yaml:7: reads: must be a list of absolute paths"),
+        (GOOD + "sandbox:\n  processes: 15\n", "service.yaml:8: sandbox.processes: must be a whole number from 16"),
+        (GOOD + "sandbox:\n  scratch: 1\n", "service.yaml:8: sandbox.scratch: must be a size like"),
+        (GOOD + "sandbox:\n  cpu: 1\n", "service.yaml:8: sandbox.cpu: is not a known key"),
+        (GOOD + "sandbox: none\n", "service.yaml:7: sandbox: must hold keys and values"),
         (GOOD + "runtime: [1]\n", "service.yaml:7: runtime: must hold keys and values"),
         ("- a\n", "service.yaml:1: must hold keys and values"),
         ("", "service.yaml:1: must hold keys and values"),

@@ -11,7 +11,9 @@ import orjson
 import pytest
 from firebreak.v1 import payload_pb2, tool_pb2
 from firebreak_runtime.artifacts import LIMIT
+from firebreak_runtime.checks import Checks
 from firebreak_runtime.errors import ServedError
+from firebreak_runtime.methods import KINDS
 from firebreak_runtime.served import Served
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
@@ -198,6 +200,17 @@ def test_what_the_artifact_is_fits_its_schema(serve: Any) -> None:
     found = run(serve("measures", "tool"), {"x": 3})
 
     assert (found.artifact.media_type, found.artifact.data) == ("application/json", b'{"x":3}')
+
+
+@pytest.mark.parametrize("name", ["look_up", "measures", "locates"])
+def test_every_artifact_fits_the_schema_that_is_told(serve: Any, name: str) -> None:
+    served: Any = serve(name, "tool")
+    checks = Checks(served._service, tool_pb2.ToolServiceDescribeResponse.FromString(served.describe()))
+    args = {"words": "x"} if name == "look_up" else {"x": 3}
+
+    result = run(served, args)
+
+    checks.answer(KINDS["tool"].methods[0]).message(tool_pb2.ToolServiceCallResponse(result=result).SerializeToString())
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])

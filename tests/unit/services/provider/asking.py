@@ -1,6 +1,6 @@
 """Runs in the provider's own environment: asks the real model class, and prints what came back as JSON.
 
-asking.py BASE_URL KEY_FILE
+asking.py BASE_URL KEY_FILE [NAME=VALUE of the environment]…
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ os.environ |= {
     "PROVIDER_BASE_URL": sys.argv[1],
     "PROVIDER_API_KEY_FILE": sys.argv[2],
 }
+
+os.environ |= dict(setting.split("=", 1) for setting in sys.argv[3:])
 
 from firebreak_runtime.errors import ServedError
 from provider.model import provider

@@ -6,6 +6,7 @@ The last message says what it does. Its errors quote the key that they were aske
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +31,7 @@ CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arg
 class OpenAiServer:
     """Takes requests until it is closed. `asked` are their bodies, `keys` what they were authorized with."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.gone = threading.Event()
@@ -44,12 +45,20 @@ class OpenAiServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     @property
+    def port(self) -> int:
+        return self._server.server_address[1]
+
+    @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        host = "127.0.0.1" if self._scheme == "http" else "localhost"
+        return f"{self._scheme}://{host}:{self.port}/v1"
 
     def close(self) -> None:
         self.release.set()
@@ -121,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.connection.recv(1) == b"":
                     self.owner.gone.set()
                     return False
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError):
                 pass
             finally:
                 self.connection.setblocking(True)

@@ -1,14 +1,19 @@
-"""The provider itself, with LangChain's own class for OpenAI, against a server on loopback."""
+"""The provider itself, with LangChain's own class for OpenAI, against a server on loopback, and by the egress proxy, too."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.local import certificates
+from tests.contract.egress.proxy import entry, forwarded, running
 from tests.unit.services.environments import run_in
 from tests.unit.services.optional import needs
 from tests.unit.services.provider.openai_server import KEY, OpenAiServer
@@ -29,18 +34,50 @@ REASONS = {
 }
 
 
+@pytest.fixture(scope="module", params=["direct", "http by proxy", "https by proxy"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def server() -> Iterator[OpenAiServer]:
-    server = OpenAiServer()
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("secrets")
+
+
+@pytest.fixture(scope="module")
+def server(way: str, folder: Path) -> Iterator[OpenAiServer]:
+    server = OpenAiServer(certified(folder) if way.startswith("https") else None)
     yield server
     server.close()
 
 
 @pytest.fixture(scope="module")
-def report(server: OpenAiServer, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    key = tmp_path_factory.mktemp("secrets") / "provider.key"
-    key.write_text(KEY + "\n")
-    return run_in("provider", Path(__file__).with_name("asking.py"), server.base_url, str(key))
+def report(way: str, server: OpenAiServer, folder: Path) -> Any:
+    (key := folder / "provider.key").write_text(KEY + "\n")
+    with contextlib.ExitStack() as open_:
+        settings = []
+        scheme, _, host = server.base_url.removesuffix(f":{server.port}/v1").partition("://")
+        if way != "direct":
+            proxy = open_.enter_context(running(provider=[entry(server.port, scheme, host)]))
+            port = open_.enter_context(forwarded(proxy, "provider"))
+            settings = [f"{name}_PROXY=http://127.0.0.1:{port}" for name in ("HTTP", "HTTPS", "ALL")]
+        if scheme == "https":
+            settings.append(f"SSL_CERT_FILE={folder / 'ca'}")
+        report = run_in("provider", Path(__file__).with_name("asking.py"), server.base_url, str(key), *settings)
+        assert way == "direct" or {line["verdict"] for line in proxy.lines()} == {"allowed"}
+        return report
+
+
+def certified(folder: Path) -> ssl.SSLContext:
+    """For a server that is called localhost; its authority is the file "ca"."""
+    now = datetime.now(UTC)
+    authority = certificates.authority(now)
+    leaf = certificates.server(authority, "spiffe://example.test/models", now)
+    for name, pem in (("ca", authority.certificate_pem), ("crt", leaf.certificate_pem), ("pem", leaf.key_pem)):
+        (folder / name).write_bytes(pem)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(folder / "crt", folder / "pem")
+    return tls
 
 
 @pytest.mark.parametrize("how", ["invoke", "stream"])

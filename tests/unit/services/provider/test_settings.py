@@ -17,6 +17,12 @@ def test_the_address_may_be_the_providers_own() -> None:
     assert read_settings(GOOD, FOLDER) == Settings("openai:m", None, FOLDER / "../key")
 
 
+def test_the_key_file_is_in_the_folder_of_the_services_secrets() -> None:
+    env = {**GOOD, "PROVIDER_API_KEY_FILE": "api-key", "FIREBREAK_SECRETS": "/run/secrets"}
+    assert read_settings(env, FOLDER).key_file == Path("/run/secrets/api-key")
+    assert read_settings({**env, "FIREBREAK_SECRETS": ""}, FOLDER).key_file == FOLDER / "api-key"
+
+
 def test_an_absolute_key_file_stays_as_it_is() -> None:
     assert read_settings({**GOOD, "PROVIDER_API_KEY_FILE": "/run/key"}, FOLDER).key_file == Path("/run/key")
 

@@ -79,7 +79,7 @@ print(
                 for arguments in ({"length": 0}, {"length": 1}, {"length": 30_000}, {"length": 30_001}, {"start": -1})
             ],
             "description": web_fetch.description,
-            "allow": os.environ.get("WEB_FETCH_ALLOW", ""),
+            "allow": os.environ.get("FIREBREAK_EGRESS", ""),
         }
     )
 )

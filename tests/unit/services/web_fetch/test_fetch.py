@@ -7,7 +7,6 @@ import gzip
 import ssl
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from web_fetch.allow import Refused, read
 from web_fetch.fetch import Fetcher, FetchFailed
 
-from cli.local import certificates
+from tests.unit.services.web_fetch.certified import secure_site
 from tests.unit.services.web_fetch.site import Site, moved, packed, serving, text
 
 
@@ -55,7 +54,7 @@ def test_a_page_is_fetched_with_nothing_of_ours_in_the_request(site: Site) -> No
     assert set(headers) == {"host", "user-agent", "accept", "accept-encoding", "connection"}
 
 
-def test_proxies_of_the_environment_are_not_used(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_used_but_one_that_the_fetcher_is_given(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     site.pages["/"] = text(b"direct")
@@ -268,16 +267,8 @@ def test_a_server_that_is_not_there(site: Site) -> None:
 
 @pytest.fixture
 def secure(tmp_path: Path) -> Iterator[tuple[Site, ssl.SSLContext]]:
-    """A site for "localhost" over https, and the trust in its authority."""
-    now = datetime.now(UTC)
-    ca = certificates.authority(now)
-    leaf = certificates.server(ca, "spiffe://example.test/site", now)
-    (tmp_path / "crt").write_bytes(leaf.certificate_pem)
-    (tmp_path / "key").write_bytes(leaf.key_pem)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(tmp_path / "crt", tmp_path / "key")
-    with serving(tls) as made:
-        yield made, ssl.create_default_context(cadata=ca.certificate_pem.decode())
+    with secure_site(tmp_path) as made:
+        yield made
 
 
 def test_https_checks_the_certificate_against_the_name_and_not_the_address(secure: tuple[Site, ssl.SSLContext]) -> None:

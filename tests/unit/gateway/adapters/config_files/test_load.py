@@ -110,6 +110,15 @@ MAIN = [
     ("service:router", "service:assistant", ["19: services[2].identity: service:assistant is that of services[1]"]),
     ("path: services/router", "path: services/assistant", ["17: services[2].path: assistant is that of services[1]"]),
     ("unix:router.sock", "unix:" + "x" * 108, ["18: services[2].address: has a socket path that is empty or longer"]),
+    ("service:router", "firebreak:probe", ["19: services[2].identity: begins with firebreak:, as only the gateway's"]),
+    *(
+        (
+            "session_keys: keys",
+            f"session_keys: keys\n  issuers:\n    - {{name: a, issuer: b, audience: c, jwks: d, prefix: '{prefix}'}}",
+            ["9: identity.issuers[0].prefix: could make principals that begin with firebreak:"],
+        )
+        for prefix in ("firebreak:", "firebreak:users:", "firebreak", "f")
+    ),
     ("", "drain: 5\n", ["20: drain: a duration is written like"]),
     ("", "admin: 127.0.0.1:1\n", ["20: admin: is given twice; first on line 5"]),
     ("", "telemetry:\n  sample: 0.5\n", ["21: telemetry.sample: has no effect"]),
@@ -171,6 +180,24 @@ SERVICE = [
     ("calculator", "", "journal:\n  requests: some\n", ["7: journal.requests: "]),
     ("calculator", "", "retry:\n  attempts: 1\n  backoff: 1s\n", ["8: retry.backoff: has no effect"]),
     ("calculator", "", "env:\n  A: 5\n", ["7: env.A: is not text"]),
+    (
+        "calculator",
+        "",
+        "probes:\n  allow:\n    - {name: a, prompt: b}\n",
+        ["1: probes: a calls a tool, which takes args"],
+    ),
+    (
+        "calculator",
+        "",
+        "probes:\n  deny:\n    - {name: stranger, args: {}}\n",
+        ["8: probes.deny[0].name: stranger is the probe that every service has"],
+    ),
+    (
+        "calculator",
+        "",
+        "probes:\n  allow:\n    - {name: a, args: {day: 2026-01-01}}\n",
+        ["8: probes.allow[0].args: is not what JSON can carry"],
+    ),
     ("assistant", "- calculator", "- calculater", ["7: uses.tools[0]: there is no service calculater"]),
     ("assistant", "- calculator", "- router", ["7: uses.tools[0]: router is a model, not a tool"]),
     ("assistant", "model: router", "model: calculator", ["8: uses.model: calculator is a tool, not a model"]),
@@ -270,3 +297,13 @@ def test_named_files_that_are_not_there_are_told_with_their_line(folder: Path) -
 def test_the_shipped_configuration_is_right() -> None:
     root = Path(__file__).parents[5]
     assert len(load(root / "firebreak.yaml").services) == 8
+
+
+@pytest.mark.parametrize("name", ["addresses", "egress", "gateway"])
+def test_a_service_takes_no_name_that_firebreak_needs_itself(folder: Path, name: str) -> None:
+    (folder / "services" / name).mkdir()
+    (folder / "services" / name / "service.yaml").write_text(SERVICES["router"].replace("router", name))
+    told = gateway(folder, new=f"  - path: services/{name}\n")
+    assert told == [
+        f"firebreak.yaml:20: services[3].path: {name} is a name that Firebreak needs itself; rename the folder and its service"
+    ]

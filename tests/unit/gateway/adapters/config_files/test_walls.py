@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.adapters.config_files import ConfigError, load
-from gateway.config import PROBE, AllowProbe, DenyProbe, Egress, Sandbox, ServiceConfig
+from gateway.config import PROBE, AllowProbe, Egress, Sandbox, ServiceConfig
 
 GATEWAY = """\
 listeners:
@@ -68,6 +68,7 @@ def test_a_host_may_be_declared_private() -> None:
     [
         "https://example.org:0",
         "https://example.org:65536",
+        "https://example.org:0443",
         "ftp://example.org",
         "https://example.org/path",
         "https://user@example.org",
@@ -81,6 +82,28 @@ def test_a_host_may_be_declared_private() -> None:
 )
 def test_what_is_no_host_is_told_with_its_line(written: str) -> None:
     assert "services/shop/service.yaml:7: egress[0]: is not written like" in wrong(f"egress:\n  - {written}\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ('"127.1"', "no IPv4 address"),
+        ("0x7f.1", "no IPv4 address"),
+        ("1.2.3.999", "no IPv4 address"),
+        ("example.0x1f", "no IPv4 address"),
+        ('"*.10.0.0.1"', "nothing is below an address"),
+        (".".join(["a" * 63] * 4), "too long"),
+        ('"*.' + ".".join(["a" * 63] * 3 + ["a" * 60]) + '"', "too long"),
+    ],
+)
+def test_a_name_that_others_could_read_otherwise_is_refused(written: str, problem: str) -> None:
+    assert problem in wrong(f"egress:\n  - {written}\n")
+
+
+def test_the_longest_names_are_taken() -> None:
+    label, name = "a" * 63, ".".join(["a" * 63] * 3 + ["a" * 61])
+    assert read(f"egress:\n  - {label}.org\n  - {name}\n").egress[1].host == name
+    assert "is not written like" in wrong(f"egress:\n  - {label}a.org\n")
 
 
 def test_an_unknown_key_of_a_host_is_an_error() -> None:

@@ -80,6 +80,15 @@ def test_none_keeps_sizes_only() -> None:
     assert (content.answers.messages, content.answers.digest, content.answers.exact) == (None, b"", False)
 
 
+def test_of_a_request_that_was_refused_for_its_size_only_the_size_is_kept() -> None:
+    for recording in ("full", "masked", "hashed"):
+        call = replace(answered_call({"requests": recording}), request=b"")
+        call.facts.request_bytes = 10 * 1024**2
+        content = kept(call).request
+        assert (content.size, content.count, content.cut, content.exact) == (10 * 1024**2, 1, True, False)
+        assert (content.digest, content.messages) == (b"", None)
+
+
 def test_what_is_larger_than_inline_goes_apart_under_its_hash() -> None:
     body = record_pb2.RecordedMessages(messages=[request()]).SerializeToString()
     for inline, expected in ((len(body), []), (len(body) - 1, [(hashlib.sha256(body).digest(), body)])):

@@ -331,6 +331,17 @@ async def test_an_error_takes_no_frames_into_the_queue(tmp_path: Path) -> None:
     assert (kept.reason, kept.message, kept.retry_after) == (Reason.RATE_LIMITED, "later", 2.0)
 
 
+@pytest.mark.parametrize(("reason", "waits"), [(Reason.REQUEST_TOO_LARGE, False), (Reason.RATE_LIMITED, True)])
+async def test_what_was_refused_for_its_size_takes_no_room_of_others(
+    tmp_path: Path, reason: Reason, waits: bool
+) -> None:
+    world, calling = World(tmp_path, {}), made()
+    world.writer.ended(calling, CallError(reason, "no"))
+    (item,) = world.writer.intake.take(1, 1)
+    assert bool(item.entry.call.request) is waits
+    assert item.size == ENTRY + (len(calling.request) if waits else 0)
+
+
 async def test_parsed_arguments_do_not_wait_in_the_queue_beside_the_request(tmp_path: Path) -> None:
     async with running(tmp_path, mode="required") as world:
         world.disk.works.clear()

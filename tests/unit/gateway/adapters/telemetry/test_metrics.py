@@ -9,6 +9,7 @@ from gateway.adapters.telemetry.metrics import Metrics, Sources
 from gateway.call import Attempt, Call
 from gateway.core.usage import Used
 from gateway.errors import Code
+from gateway.proof import Promise, Verdict
 from gateway.routes import CATALOG_LIST
 from tests.unit.gateway.chain_fakes import call
 
@@ -17,7 +18,8 @@ JOURNAL = {"mode": "required", "written": 12, "lost": 2, "cut": 1, "queued_bytes
 
 def metrics(**journal: object) -> Metrics:
     report = {**JOURNAL, **journal}
-    return Metrics(Sources(lambda: 3, lambda: {"calculator": "OPEN", "python": "CLOSED"}, lambda: 7, lambda: report))
+    states, broken = {"calculator": "OPEN", "python": "CLOSED"}, {"": 0, "calculator": 2}
+    return Metrics(Sources(lambda: 3, lambda: states, lambda: 7, lambda: report, broken=lambda: broken))
 
 
 def samples(of: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -108,6 +110,19 @@ def test_what_holds_now_is_read_when_asked_for() -> None:
     assert value(asked, "firebreak_log_lines_dropped_total") == 7
     assert value(asked, "firebreak_breaker_state", target="calculator", state="OPEN") == 1
     assert value(asked, "firebreak_breaker_state", target="python", state="CLOSED") == 1
+
+
+def test_what_was_tried_is_counted_and_what_is_broken_is_shown() -> None:
+    counted = metrics()
+    for verdict in (Verdict.HELD, Verdict.HELD, Verdict.BROKEN):
+        counted.proven("calculator", Promise("allow:adds", verdict))
+    counted.proven("", Promise("credentials:none", Verdict.HELD))
+    labels = {"target": "calculator", "probe": "allow:adds"}
+    assert value(counted, "firebreak_probes_total", **labels, verdict="held") == 2
+    assert value(counted, "firebreak_probes_total", **labels, verdict="broken") == 1
+    assert value(counted, "firebreak_probes_total", target="-", probe="credentials:none", verdict="held") == 1
+    assert value(counted, "firebreak_promises_broken", target="calculator") == 2
+    assert value(counted, "firebreak_promises_broken", target="-") == 0
 
 
 def test_the_journal_shows_what_it_wrote_lost_and_holds() -> None:

@@ -1,0 +1,1 @@
+"""`firebreak doctor`: which promises hold, which do not, and what to do."""

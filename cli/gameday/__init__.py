@@ -1,0 +1,1 @@
+"""The game day: every fault of the list is caused for real, beside healthy neighbours under load, and judged."""

@@ -1,0 +1,65 @@
+"""The command line of a service's host."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from firebreak_runtime.walls import PROMISES
+
+GRACE = 10.0
+"""Seconds that calls get to finish when the host is asked to end, unless it is told otherwise."""
+
+
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options by name. Ends the process with code 2 where they make no sense."""
+    about = "Serves one agent, tool, model, retriever or embeddings object."
+    parser = argparse.ArgumentParser(prog="firebreak_runtime", description=about)
+    parser.add_argument("--service", type=Path, required=True, help="folder of service.yaml")
+    parser.add_argument("--listen", required=True, help='"unix:PATH" or "host:port"')
+    parser.add_argument("--gateway", required=True, help="address of the gateway, for agents")
+    parser.add_argument(
+        "--token-file", type=Path, required=True, help="file that holds the service's token, for agents"
+    )
+    parser.add_argument(
+        "--grace", type=_seconds, default=GRACE, help="seconds that calls get to finish when the host is asked to end"
+    )
+    parser.add_argument("--check", action="store_true", help="only load the service and say whether it can be")
+    _add_walls(parser)
+    return parser.parse_args(arguments)
+
+
+def _add_walls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--enclose",
+        choices=("required", "best-effort", "none"),
+        default="none",
+        help="whether to build walls around itself before anything is started; exit code 3 where they are required and missing",
+    )
+    parser.add_argument(
+        "--promise",
+        action="append",
+        default=[],
+        choices=PROMISES,
+        metavar="NAME",
+        help="what whoever starts the host has seen to: " + ", ".join(PROMISES),
+    )
+    parser.add_argument("--readable", action="append", default=[], help="path that may be read; everything by default")
+    parser.add_argument("--writable", action="append", default=[], help="folder in which files may be changed")
+    parser.add_argument("--egress", type=_unix, default="", help='"unix:PATH" of the egress proxy')
+    parser.add_argument("--secrets", default="", help="folder of the service's secrets")
+
+
+def _unix(text: str) -> str:
+    if text and not text.startswith("unix:/"):
+        raise argparse.ArgumentTypeError(f'{text!r} is not "unix:" and an absolute path')
+    return text
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (seconds := float(text)) < float("inf"):
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")

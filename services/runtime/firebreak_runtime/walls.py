@@ -1,0 +1,59 @@
+"""What the walls around a service promise, and who claims it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from firebreak_runtime.enclose import Enclosed
+
+TESTED = (
+    "network",
+    "sockets",
+    "files",
+    "read-only",
+    "scratch",
+    "environment",
+    "processes",
+    "privileges",
+    "syscalls",
+    "landlock",
+    "limits",
+)
+"""Promises that are proven from inside, in the order in which they are told."""
+PROMISES = (*TESTED, "memory", "cpu", "tasks")
+"""All promises; that the whole service is bounded is for its launcher to prove."""
+NOT_ENCLOSED = Enclosed((), {})
+_LEANS = {
+    "scratch": ("landlock", "without Landlock files can be made in the folder of the service's socket"),
+    "network": ("syscalls", "without a filter of system calls there are sockets that no network namespace holds back"),
+}
+"""Promises that also take a wall which the host builds: which one, and why. Without it nobody can claim them."""
+
+
+@dataclass(frozen=True)
+class Walls:
+    """The promises that somebody `claimed`, those of them that are the host's `own` work, and why others are `missing`, in
+    words for people."""
+
+    claimed: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+def walls(promised: Iterable[str], enclosed: Enclosed) -> Walls:
+    """What whoever started the host has promised, and how the host has enclosed itself."""
+    claimed = {*promised, *enclosed.promises}
+    missing = {name: why for name, why in enclosed.missing.items() if name not in claimed}
+    for name, (wall, why) in _LEANS.items():
+        if name in claimed and wall in enclosed.missing:
+            claimed.remove(name)
+            missing[name] = why
+    return Walls(frozenset(claimed), frozenset(enclosed.promises), missing)
+
+
+def path_of(address: str) -> str:
+    """The absolute path of "unix:PATH"; "" for any other address."""
+    kind, _, path = address.partition(":")
+    return str(Path(path).absolute()) if kind == "unix" else ""

@@ -1,0 +1,93 @@
+"""Who claims what, and what a host is started with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from firebreak_runtime.enclose import Enclosed
+from firebreak_runtime.generation import Surroundings
+from firebreak_runtime.options import read_options
+from firebreak_runtime.service_file import ServiceFile
+from firebreak_runtime.walls import NOT_ENCLOSED, PROMISES, Walls, path_of, walls
+
+NEEDED = ("--service", "s", "--listen", "unix:l", "--gateway", "unix:g", "--token-file", "t")
+SERVICE = ServiceFile(Path("s"), "mine", "tool", "1.0.0", "a:b", "READ", env=(("HTTP_PROXY", "http://elsewhere"),))
+
+
+def test_a_host_claims_nothing_by_itself() -> None:
+    assert walls((), NOT_ENCLOSED) == Walls(frozenset(), frozenset(), {})
+
+
+def test_what_was_promised_and_what_the_host_has_built_are_claimed() -> None:
+    enclosed = Enclosed(("limits", "landlock"), {"syscalls": "no filter", "tasks": "root"})
+    built = walls(("files", "tasks"), enclosed)
+    assert built.claimed == {"files", "tasks", "limits", "landlock"}
+    assert built.own == {"limits", "landlock"}
+    assert built.missing == {"syscalls": "no filter"}
+
+
+@pytest.mark.parametrize(("promise", "wall"), [("scratch", "landlock"), ("network", "syscalls")])
+def test_a_promise_that_leans_on_a_missing_wall_is_not_claimed(promise: str, wall: str) -> None:
+    built = walls(("files", promise), Enclosed((), {wall: "not here"}))
+    assert built.claimed == {"files"}
+    assert built.missing[promise].startswith("without ")
+    assert promise in walls((promise,), Enclosed((wall,), {})).claimed
+
+
+def test_options_of_the_walls() -> None:
+    options = read_options([*NEEDED, "--enclose", "required", "--promise", "files", "--promise", "tasks"])
+    assert (options.enclose, options.promise) == ("required", ["files", "tasks"])
+    more = read_options([*NEEDED, "--writable", "/a", "--writable", "/b", "--egress", "unix:/e", "--secrets", "/s"])
+    assert (more.writable, more.readable, more.egress, more.secrets) == (["/a", "/b"], [], "unix:/e", "/s")
+    plain = read_options(NEEDED)
+    assert (plain.enclose, plain.promise, plain.egress, plain.secrets) == ("none", [], "", "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (("--promise", "peace"), "invalid choice: 'peace'"),
+        (("--enclose", "maybe"), "invalid choice: 'maybe'"),
+        (("--egress", "127.0.0.1:1"), 'is not "unix:" and an absolute path'),
+    ],
+)
+def test_options_that_make_no_sense(wrong: tuple[str, str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        read_options([*NEEDED, *wrong])
+    assert end.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_promises_that_are_tested_and_those_that_the_launcher_proves() -> None:
+    assert len(set(PROMISES)) == len(PROMISES) == 14
+    assert PROMISES[-3:] == ("memory", "cpu", "tasks")
+
+
+def test_only_a_unix_address_has_a_path() -> None:
+    assert path_of("unix:/a/b") == "/a/b"
+    assert path_of("unix:b") == str(Path.cwd() / "b")
+    assert path_of("127.0.0.1:80") == path_of("") == ""
+
+
+def test_workers_are_told_of_the_proxy_and_of_secrets() -> None:
+    service = ServiceFile(Path("s"), "mine", "tool", "1.0.0", "a:b", "READ", egress=("example.org", "*.example.net"))
+    around = Surroundings(service, "g", Path("t"), (), egress="unix:/e", proxy=3128, secrets="/s")
+    env = around.variables({"HOME": "/tmp", "TMPDIR": "/tmp", "API_KEY": "leaked", "NO_PROXY": "*"})
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        assert env[name] == "http://127.0.0.1:3128"
+    assert (env["FIREBREAK_EGRESS"], env["FIREBREAK_SECRETS"]) == ("example.org *.example.net", "/s")
+    assert (env["HOME"], env["TMPDIR"]) == ("/tmp", "/tmp")
+    assert not {"API_KEY", "NO_PROXY", "no_proxy"} & set(env)
+
+
+def test_a_service_does_not_get_around_the_proxy_by_its_settings_and_without_one_it_may_have_its_own() -> None:
+    assert Surroundings(SERVICE, "g", Path("t"), (), proxy=1).variables({})["HTTP_PROXY"] == "http://127.0.0.1:1"
+    plain = Surroundings(SERVICE, "g", Path("t"), ()).variables({})
+    assert plain["HTTP_PROXY"] == "http://elsewhere"
+    assert not {"FIREBREAK_EGRESS", "FIREBREAK_SECRETS", "HTTPS_PROXY"} & set(plain)
+
+
+def test_a_zygote_is_told_where_workers_may_write() -> None:
+    around = Surroundings(SERVICE, "g", Path("t"), ("zygote",), writable=("/tmp", "/dev/shm"))
+    assert around.command()[-4:] == ["--writable", "/tmp", "--writable", "/dev/shm"]
