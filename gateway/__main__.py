@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
 import os
 import signal
 import sys
@@ -12,9 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.adapters.config_files import ConfigError, Loaded, load
-
-_MALLOC = ((-3, 256 * 1024), (-1, 1024**2), (-8, 2))
-"""M_MMAP_THRESHOLD: larger pieces go back at once. M_TRIM_THRESHOLD: so does more at the heap's end. M_ARENA_MAX."""
 
 WRONG_CONFIGURATION = 2
 FAILED = 1
@@ -62,8 +58,9 @@ async def serve(loaded: Loaded) -> int:
     from gateway.adapters.telemetry.log import configure
     from gateway.assembly import assemble
     from gateway.lifecycle import run
+    from gateway.memory import keep_little
 
-    _give_memory_back()
+    keep_little()
     stop, again = asyncio.Event(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,14 +72,6 @@ async def serve(loaded: Loaded) -> int:
         return 0 if await run(parts, stop, loaded.config.drain) else FAILED
     finally:
         lines.close()
-
-
-def _give_memory_back() -> None:
-    """Large messages come and go; by default glibc keeps more and more of what they took, in the arena of each thread."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # not every C library has arenas to keep small
-        for setting, value in _MALLOC:
-            libc.mallopt(setting, value)
 
 
 def _on(number: signal.Signals, stop: asyncio.Event) -> Callable[[], None]:

@@ -8,6 +8,7 @@ import gc
 import logging
 
 from gateway.assembly import Parts
+from gateway.memory import give_back
 
 _log = logging.getLogger("firebreak")
 
@@ -43,6 +44,7 @@ async def _serve(parts: Parts, stop: asyncio.Event, drain: float) -> bool:
             ("proof", parts.guard.run()),
             ("configuration", parts.reload.run()),
             ("admin", parts.admin.run()),
+            ("memory", give_back()),
         )
     }
     await _listen(parts)

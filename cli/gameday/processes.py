@@ -44,6 +44,16 @@ def _command_line(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
+def outside(pid: int, below: int) -> int | None:
+    """What a process below `below`, which is `pid` in a process namespace of its own, is here; None where there is none."""
+    for one in descendants(below):
+        with suppress(OSError):
+            lines = Path(f"/proc/{one}/status").read_text().splitlines()
+            if any(line.startswith("NSpid:") and int(line.split()[-1]) == pid for line in lines):
+                return one
+    return None
+
+
 def alive(pid: int) -> bool:
     """Whether `pid` runs; a zombie does not."""
     try:

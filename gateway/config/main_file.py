@@ -91,14 +91,14 @@ class Policy(Config):
 class Admission(Config):
     """Load shedding before anything costly: calls in flight in the whole gateway, rate per principal, depth of calls.
 
-    `in_flight` calls from outside at once, and as many more that services make while they serve those. `child_calls` is how
-    many calls the service behind one call may make in all.
+    `in_flight` calls from outside at once, and as many more that services make while they serve those. `session_calls`
+    is how many calls services may make in all for one call from outside, however deep.
     """
 
     in_flight: int = Field(default=512, ge=1)
     principal_rate: Rate = Rate(per_second=500.0, burst=500)
     max_depth: int = Field(default=8, ge=0, le=64)
-    child_calls: int = Field(default=256, ge=1)
+    session_calls: int = Field(default=1024, ge=1)
     request_bytes: Size = 4 * 1024**2
     max_deadline: Duration = 600.0
 

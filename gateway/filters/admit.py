@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.call import Call
 from gateway.config import Admission
-from gateway.core.child_calls import ChildCalls
+from gateway.core.session_calls import SessionCalls
 from gateway.core.token_bucket import TokenBuckets
 from gateway.errors import CallError, Reason
 from gateway.ports import Clock
@@ -43,7 +43,7 @@ def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admi
     """
     places = admitted or Admitted()
     buckets = TokenBuckets(admission.principal_rate.per_second, admission.principal_rate.burst)
-    child_calls = ChildCalls(admission.child_calls)
+    session_calls = SessionCalls(admission.session_calls)
 
     def check(call: Call, child: bool) -> None:
         if draining() and not child:
@@ -60,7 +60,7 @@ def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admi
         _check_rate(call, buckets, admission.principal_rate.per_second, clock())
         _check_depth(call, admission.max_depth)
         # Last: only a call that is let in is one that was made.
-        _check_budget(call, child_calls, admission.child_calls)
+        _check_budget(call, session_calls, admission.session_calls)
 
     def wrap(inner: Service) -> Service:
         async def admitting(call: Call, send: Send) -> Finish:
@@ -72,7 +72,8 @@ def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admi
                 return await inner(call, send)
             finally:
                 places.count(child, -1)
-                child_calls.forget(call.id)
+                if not child and call.session is not None:
+                    session_calls.forget(call.session.id)
 
         return admitting
 
@@ -102,13 +103,12 @@ def _check_depth(call: Call, max_depth: int) -> None:
         )
 
 
-def _check_budget(call: Call, child_calls: ChildCalls, limit: int) -> None:
+def _check_budget(call: Call, session_calls: SessionCalls, limit: int) -> None:
     assert call.session is not None  # Authenticate comes first
-    parent = call.session.parent
-    if parent is not None and not child_calls.take(parent):
+    if call.session.depth > 0 and not session_calls.take(call.session.id):
         raise CallError(
             Reason.CALL_BUDGET_EXCEEDED,
-            f"The call that this one belongs to has made {limit} calls, which is all that one may make. "
-            "Look for a loop, or split the work over several calls.",
-            quota="session:child_calls",
+            f"{limit} calls were made by services in this session, which is all that one may have. "
+            "Look for a loop, or split the work over several sessions.",
+            quota="session:calls",
         )

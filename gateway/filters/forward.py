@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from gateway import usage
 from gateway.answers import ContractError, answer
 from gateway.call import Call, Metadata
+from gateway.core.token_bucket import TokenBucket
 from gateway.errors import CallError, Reason
 from gateway.headers import to_target
 from gateway.patience import Patience
@@ -15,6 +18,8 @@ from gateway.targets import Target
 
 CALL_ID_KEY = "firebreak-call-id"
 SESSION_KEY = "firebreak-session"
+EVENTS_PER_SECOND, EVENTS_AT_ONCE = 500.0, 128
+"""The pace of a stream of Firebreak's own events, several times that of the fastest models."""
 MESSAGE, MESSAGES = 128, 256
 """An answer has at most as many messages as would fill its size limit at so many bytes each, or so many if that is more."""
 
@@ -102,6 +107,7 @@ class _Relay:
         self._messages = max(MESSAGES, self._limit // MESSAGE)
         self._received = 0
         self._size = 0
+        self._pace = TokenBucket(EVENTS_PER_SECOND, EVENTS_AT_ONCE, clock())
         self._answer = answer(call.method)
         self._metered = usage.is_metered(call.method)
         self.patience = Patience(call, target, clock)
@@ -120,7 +126,18 @@ class _Relay:
         # While the caller reads slowly the target is not to blame.
         self.patience.pause()
         await self._send(message)
+        await self._keep_pace()
         self.patience.resume()
+
+    async def _keep_pace(self) -> None:
+        """Holds a stream of events back that comes faster than any model writes: the flood of one would make all others late.
+
+        A routed service's stream may be made of bulk, and keeps the pace of its caller.
+        """
+        if self._call.exchange is None:
+            self._pace.charge(1, now := self._clock())
+            if wait := self._pace.wait(now):
+                await asyncio.sleep(wait)
 
     async def receive(self) -> bytes | None:
         assert self._call.exchange is not None  # only routed calls are asked

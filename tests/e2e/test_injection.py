@@ -16,7 +16,8 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.store.memory import InMemoryStore
 
-from tests.contract.runtime.host.running import alive, until
+from cli.gameday.processes import alive, outside
+from tests.contract.runtime.host.running import until
 from tests.e2e.instance import ROOT, Instance
 
 NOTEBOOK = Path(__file__).parent / "services/notebook"
@@ -28,10 +29,14 @@ class State(MessagesState, total=False):
 
 
 @pytest.fixture(params=["assistant", "langchain-0.3"])
-def services(request: Any, start: Callable[..., Instance]) -> Iterator[RemoteServices]:
+def instance(request: Any, start: Callable[..., Instance]) -> Instance:
     """The tool on each framework; the agent is on 1.x."""
-    environment = ROOT / ".firebreak/envs" / request.param
-    connection = start([NOTEBOOK], {"notebook": environment}).connection()
+    return start([NOTEBOOK], {"notebook": ROOT / ".firebreak/envs" / request.param})
+
+
+@pytest.fixture
+def services(instance: Instance) -> Iterator[RemoteServices]:
+    connection = instance.connection()
     with connect_gateway(connection.address, token_file=connection.token_file) as services:
         yield services
 
@@ -60,11 +65,15 @@ def test_state_store_stream_and_command_cross_the_gateway(services: RemoteServic
     assert [item.value for item in store.search(())] == [{"note": "tea"}]
 
 
-async def test_leaving_in_the_midst_of_the_stream_kills_the_worker(services: RemoteServices) -> None:
+async def test_leaving_in_the_midst_of_the_stream_kills_the_worker(
+    instance: Instance, services: RemoteServices
+) -> None:
     graph = graph_of(await services.atool("notebook"), InMemoryStore())
 
     async with aclosing(graph.astream(asking("for ever"), stream_mode="custom")) as stream:
-        worker = (await asyncio.wait_for(anext(stream), 30))["pid"]
+        told = (await asyncio.wait_for(anext(stream), 30))["pid"]
+        worker = outside(told, instance.pid("notebook"))
+        assert worker is not None
         assert alive(worker)
 
     await until(lambda: not alive(worker))

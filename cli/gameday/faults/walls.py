@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -24,6 +25,8 @@ REFUSED, ABSENT, REACHED = "refused", "not there", "reached"
 DOOR = "the door"
 NOTHING = {"group": "nothing", "around": {}}
 TIMEOUT = 5.0
+PAUSE = 0.1
+"""Seconds between two groups, as between two causings: it is no flood of calls that neighbours are to withstand here."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Break:
         self, group: str, around: Around, service: str = PRISONER, ways: Mapping[str, str] | None = None
     ) -> None:
         """Lets the service try a group. `ways` as in `problems`."""
+        if self.answers:
+            await asyncio.sleep(PAUSE)
         answer = await self._scene.call(service, {"group": group, "around": around}, timeout=TIMEOUT)
         self.answers.append(answer)
         if answer.code != "OK":
@@ -86,25 +91,29 @@ class Break:
         return Seen(tuple(self.answers), back, (note,), figures, tuple(self.problems))
 
 
-def demand(scene: Scene, promises: Iterable[str], service: str = PRISONER) -> None:
-    """Raises NotRun where a wall is not claimed to be here, with the reason that whoever would build it gives."""
-    for promise in promises:
-        told = next((one for one in _proof(scene, service) if one["name"] == promise), {"verdict": "not_in_force"})
-        if told["verdict"] == "not_in_force" and not scene.promised(service, promise):
-            missing = scene.instance.run_file(service).get("sandbox", {}).get("missing", {})
-            why = missing.get(promise) or told.get("detail") or "nobody claims it"
-            raise NotRun(f"the promise `{promise}` is not in force here: {why}")
+async def demand(scene: Scene, promises: Iterable[str], *services: str) -> None:
+    """Raises NotRun where a wall is not claimed to be here, with the reason that whoever would build it gives. Asked before the
+    first call of a row: the gateway that answers is the one whose calls are measured."""
+    if scene.answers:
+        return
+    report = await asyncio.to_thread(scene.instance.status)
+    for row in (row for row in report["services"] if row["name"] in services):
+        unproven = {one["name"]: one["detail"] for one in _unproven(row)}
+        missing = scene.instance.run_file(row["name"]).get("sandbox", {}).get("missing", {})
+        for promise in promises:
+            why = missing.get(promise) or unproven.get(promise)
+            if why and not scene.promised(row["name"], promise):
+                raise NotRun(f"the promise `{promise}` is not in force here: {why}")
 
 
-def _proof(scene: Scene, service: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = (scene.instance.service(service).get("proof") or {}).get("promises", [])
-    return found
+def _unproven(row: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What nobody claims, by the proof in a service's row of /status."""
+    return [one for one in (row["proof"] or {}).get("promises", ()) if one["verdict"] == "not_in_force"]
 
 
 async def network(scene: Scene) -> Seen:
     """From a service that has no way out, and from one that has the proxy: past it, and by it to what is not on its list."""
-    for service in (PRISONER, VISITOR):
-        await asyncio.to_thread(demand, scene, ("network", "syscalls"), service)
+    await demand(scene, ("network", "syscalls"), PRISONER, VISITOR)
     tries, around = Break(scene), out_of_reach.network(scene.instance)
     await tries.out("network", around)
     await tries.out("network", around, VISITOR)
@@ -141,7 +150,7 @@ async def _listed(instance: PrivateInstance) -> AsyncIterator[str]:
 
 async def foreign(scene: Scene) -> Seen:
     """Files, keys and secrets of everybody else."""
-    await asyncio.to_thread(demand, scene, ("files", "environment", "processes"))
+    await demand(scene, ("files", "environment", "processes", "landlock"), PRISONER)
     tries = Break(scene)
     await tries.out("files", await asyncio.to_thread(out_of_reach.files, scene.instance))
     return await tries.seen()
@@ -149,9 +158,9 @@ async def foreign(scene: Scene) -> Seen:
 
 async def system(scene: Scene) -> Seen:
     """Other processes, everybody's files, and the kernel."""
-    await asyncio.to_thread(demand, scene, ("processes", "read-only", "privileges", "syscalls", "landlock"))
+    await demand(scene, ("processes", "read-only", "privileges", "syscalls", "landlock"), PRISONER)
     tries = Break(scene)
-    await tries.out("processes", {"pids": out_of_reach.pids(scene.instance)})
+    await tries.out("processes", out_of_reach.processes(scene.instance))
     await tries.out("writing", out_of_reach.writable(scene.instance))
     await tries.out("kernel", {})
     return await tries.seen()
@@ -159,7 +168,7 @@ async def system(scene: Scene) -> Seen:
 
 async def others_sockets(scene: Scene) -> Seen:
     """The door is tried as well: it is the one that must open."""
-    await asyncio.to_thread(demand, scene, ("sockets", "network"))
+    await demand(scene, ("sockets", "network"), PRISONER)
     tries, name = Break(scene), f"fb-gameday-{secrets.token_hex(8)}"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("\0" + name)

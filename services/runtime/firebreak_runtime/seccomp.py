@@ -28,6 +28,7 @@ _STREAM, _TYPE = 1, ~0x80800 & 0xFFFFFFFF
 """The type of a socket comes with SOCK_NONBLOCK and SOCK_CLOEXEC in the same word."""
 _ANY_PROTOCOL, _TCP = 0, 6
 _FAST_OPEN = 0x20000000
+_PRIO_USER, _IOPRIO_USER = 2, 3
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -88,6 +89,12 @@ def _judged(internet: bool) -> dict[str, Block]:
         "clone": [*_argument(0), *if_any_bit(_NEW_NAMESPACES, refused), *_ALLOWED],
         "personality": [*_argument(0), *if_equal(_QUERY, _ALLOWED), *refused],
         "ioctl": [*_argument(1), *if_equal(_TIOCSTI, refused), *if_equal(_TIOCLINUX, refused), *_ALLOWED],
+        "prlimit64": _only_itself(0),
+        "setpriority": [*_argument(0), *if_equal(_PRIO_USER, refused), *_only_itself(1)],
+        "sched_setscheduler": _only_itself(0),
+        "sched_setparam": _only_itself(0),
+        "sched_setattr": _only_itself(0),
+        "ioprio_set": [*_argument(0), *if_equal(_IOPRIO_USER, refused), *_only_itself(1)],
         "socketpair": [*_argument(0), *if_equal(_UNIX, _ALLOWED), *family],
         "socket": [*_argument(0), *if_equal(_UNIX, _ALLOWED), *if_equal(_INET, tcp), *if_equal(_INET6, tcp), *family],
         "sendto": _no_fast_open(3),
@@ -105,6 +112,11 @@ def _tcp(otherwise: Block) -> Block:
 def _no_fast_open(flags: int) -> Block:
     """Sending with MSG_FASTOPEN connects without Landlock being asked; it is answered as where fast open is switched off."""
     return [*_argument(flags), *if_any_bit(_FAST_OPEN, _error(errno.EOPNOTSUPP)), *_ALLOWED]
+
+
+def _only_itself(pid: int) -> Block:
+    """Limits and scheduling of processes of the same user need no privilege: a bound of CPU time would end the host."""
+    return [*_argument(pid), *if_equal(0, _ALLOWED), *_error(errno.EPERM)]
 
 
 def _argument(index: int) -> Block:

@@ -18,6 +18,12 @@ sendto                   44      206  judged
 sendmsg                  46      211  judged
 sendmmsg                307      269  judged
 personality             135       92  judged
+prlimit64               302      261  judged
+setpriority             141      140  judged
+sched_setscheduler      144      119  judged
+sched_setparam          142      118  judged
+sched_setattr           314      274  judged
+ioprio_set              251       30  judged
 
 clone3                  435      435  absent
 io_uring_setup          425      425  absent

@@ -1,7 +1,7 @@
 """What an attempt is, and what becomes of it: "refused", "not there", or "reached".
 
-Only an error by which a wall is known counts as refused. Any other says that the kernel has gone on to judge the attempt itself:
-it was reached.
+Only an error by which a wall is known counts as refused. Any other says that the kernel has gone on to judge the attempt
+itself: it was reached.
 """
 
 import errno
@@ -11,7 +11,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable
-from itertools import islice
+from threading import Thread
 from typing import NamedTuple
 
 REFUSED = frozenset(
@@ -28,9 +28,9 @@ REFUSED = frozenset(
     )
 )
 ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ESRCH))
-AT_ONCE = 8
 PATIENCE = 1.0
 """Seconds for one attempt, after which it is given up: a packet that nobody answers has left all the same."""
+SILENCE = "reached", f"silence for {PATIENCE:g} s"
 
 
 class Attempt(NamedTuple):
@@ -55,14 +55,22 @@ def here(attempts: Iterable[Attempt]) -> list[dict[str, str]]:
     return [_told(attempt, *_outcome(attempt)) for attempt in attempts]
 
 
+def together(attempts: Iterable[Attempt]) -> list[dict[str, str]]:
+    """All at the same time, each in a thread: for what may have to be waited for."""
+    found: dict[Attempt, tuple[str, str]] = {}
+    tried = list(attempts)
+    threads = [Thread(target=lambda one=one: found.update({one: _outcome(one)}), daemon=True) for one in tried]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return [_told(one, *found.get(one, SILENCE)) for one in tried]
+
+
 def apart(attempts: Iterable[Attempt]) -> list[dict[str, str]]:
-    """Each in a process of its own, which it may spoil, some at a time."""
-    found, left = [], iter(attempts)
-    while batch := list(islice(left, AT_ONCE)):
-        running = [(attempt, *_begun(attempt)) for attempt in batch]
-        end = time.monotonic() + PATIENCE
-        found += [_told(attempt, *_end(pid, reading, end)) for attempt, pid, reading in running]
-    return found
+    """Each in a process of its own, which it may spoil; one after the other, to leave the machine to its neighbours."""
+    return [_told(attempt, *_end(*_begun(attempt))) for attempt in attempts]
 
 
 def _told(attempt: Attempt, outcome: str, how: str) -> dict[str, str]:
@@ -95,10 +103,10 @@ def _begun(attempt: Attempt) -> tuple[int, int]:
     return pid, reading
 
 
-def _end(pid: int, reading: int, end: float) -> tuple[str, str]:
+def _end(pid: int, reading: int) -> tuple[str, str]:
     try:
-        if not select.select([reading], [], [], max(0.0, end - time.monotonic()))[0]:
-            return "reached", f"silence for {PATIENCE:g} s"
+        if not select.select([reading], [], [], PATIENCE)[0]:
+            return SILENCE
         said = os.read(reading, select.PIPE_BUF)
     finally:
         os.close(reading)

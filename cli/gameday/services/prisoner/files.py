@@ -1,4 +1,5 @@
-"""Files and secrets of others. `around`: "files" are read, below "folders" anything is looked for, "secret" must not be found."""
+"""Files and secrets of others. `around`: "files" are read, below "folders" anything is looked for, "secret" must not be found;
+"pids" and "all" as surroundings.py takes them."""
 
 import ctypes
 import os
@@ -8,12 +9,8 @@ from functools import partial
 from typing import Any
 
 from attempts import Attempt, NotThere
-from surroundings import CODE, visible
+from surroundings import CODE, around_it
 
-USUAL = (
-    "/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host_ed25519_key", "/root/.ssh/id_ed25519",
-    "/root/.bashrc", "/proc/kcore", "/proc/keys", "/proc/kmsg", "/dev/kmsg", "/dev/mem", "/dev/sda", "/dev/vda",
-)  # fmt: skip
 EXPECTED = {
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "HOME", "PWD", "TMPDIR", "MALLOC_ARENA_MAX", "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", "FIREBREAK_SECRETS",
@@ -26,15 +23,15 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def attempts(around: dict[str, Any]) -> Iterator[Attempt]:
-    for path in (*around["files"], *USUAL):
+    pids = around_it(around)
+    for path in around["files"]:
         yield Attempt(f"reading {path}", partial(read, path))
         yield Attempt(f"reading {path} by way of /proc/1/root", partial(read, f"/proc/1/root{path}"))
     for folder in around["folders"]:
         yield Attempt(f"files below {folder}", partial(stray, folder))
-    for pid in (*visible(), *around["pids"]):
-        if pid != os.getpid():
-            yield Attempt(f"reading /proc/{pid}/environ", partial(read, f"/proc/{pid}/environ"))
-    yield Attempt("the secret in the environment of `firebreak up`", partial(secret, around["secret"].encode()))
+    for pid in pids:
+        yield Attempt(f"reading /proc/{pid}/environ", partial(read, f"/proc/{pid}/environ"))
+    yield Attempt("the secret in the environment of `firebreak up`", partial(secret, around["secret"].encode(), pids))
     yield Attempt("variables that nobody expects", variables)
     yield Attempt("folders that were left open", left_open)
     for what, action in (("the kernel's log", READ_ALL), ("the size of the kernel's log", SIZE)):
@@ -71,9 +68,9 @@ def _within(path: str, folders: set[str]) -> bool:
     return any(path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
-def secret(value: bytes) -> str:
+def secret(value: bytes, pids: list[int]) -> str:
     """Wherever a process keeps its environment and its arguments."""
-    for pid in visible():
+    for pid in (os.getpid(), *pids):
         for name in ("environ", "cmdline"):
             try:
                 with open(f"/proc/{pid}/{name}", "rb") as file:

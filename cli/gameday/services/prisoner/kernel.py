@@ -97,8 +97,8 @@ def unmount() -> str:
 
 
 def chroot() -> str:
-    with folder() as path:
-        os.chroot(path)
+    """To where it is already."""
+    os.chroot("/")
     return "done"
 
 
@@ -118,10 +118,11 @@ def capset() -> str:
 
 
 def capabilities() -> str:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    if held := [line for line in lines if line.startswith("Cap") and int(line.split()[1], 16)]:
-        if any(not line.startswith("CapBnd") for line in held):
-            return ", ".join(held)
+    """The bounding set is what programs may be given; without new privileges that is nothing."""
+    lines = [line.split() for line in Path("/proc/self/status").read_text().splitlines()]
+    held = [line[0] for line in lines if line[0].startswith("Cap") and line[0] != "CapBnd:" and int(line[1], 16)]
+    if held:
+        return " ".join(held)
     raise PermissionError(errno.EPERM, "none")
 
 

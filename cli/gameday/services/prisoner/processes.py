@@ -1,6 +1,6 @@
 """Lays hands on other processes: host, zygote and worker of its own service, and those of the machine by number.
 
-`around`: "pids" are processes of this machine as they are numbered outside.
+`around`: "pids" are processes of this machine as they are numbered outside; "all" tries every number.
 """
 
 import ctypes
@@ -17,7 +17,8 @@ from firebreak_runtime import landlock
 from surroundings import family, is_own, visible
 
 LAST = 32768
-SEIZE, ATTACH = 0x4206, 16
+SEIZE = 0x4206
+"""ptrace(2): attaches without a stop."""
 SCOPES_SINCE = 6
 """The version of Landlock that keeps a worker's signals from its own host."""
 FIRST = 1
@@ -31,11 +32,12 @@ class Vector(ctypes.Structure):
 
 def attempts(around: dict[str, Any]) -> Iterator[Attempt]:
     host, zygote, others = family()
-    known = {"its host": host, "its zygote": zygote, **{f"worker {pid}": pid for pid in others}}
+    known = _named(host, zygote, others)
     for pid in around["pids"]:
         yield Attempt(f"signal to process {pid} of the machine", partial(signalled, pid))
     if landlock.abi() >= SCOPES_SINCE:
-        yield Attempt(f"signals to 1..{LAST}", anybody)
+        if around["all"]:
+            yield Attempt(f"signals to 1..{LAST}", anybody)
         for name, pid in known.items():
             yield Attempt(f"signal to {name}", partial(signalled, pid))
             yield Attempt(f"signal to the group of {name}", partial(group_signalled, pid))
@@ -46,9 +48,17 @@ def attempts(around: dict[str, Any]) -> Iterator[Attempt]:
             yield Attempt(f"{what} {name}", act, frozenset())
 
 
+def tracing() -> Iterator[Attempt]:
+    """What was attached to is let go of when the process that tries ends."""
+    for name, pid in _named(*family()).items():
+        yield Attempt(f"tracing {name}", partial(through, "ptrace", SEIZE, pid, 0, 0), frozenset())
+
+
+def _named(host: int, zygote: int, others: list[int]) -> dict[str, int]:
+    return {"its host": host, "its zygote": zygote, **{f"worker {pid}": pid for pid in others}}
+
+
 def _hands_on(pid: int) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "tracing", partial(through, "ptrace", SEIZE, pid, 0, 0)
-    yield "attaching to", partial(through, "ptrace", ATTACH, pid, 0, 0)
     yield "process_vm_readv of", partial(memory, "process_vm_readv", pid)
     yield "process_vm_writev of", partial(memory, "process_vm_writev", pid)
     yield "kcmp with", partial(through, "kcmp", os.getpid(), pid, 0, 0, 0)
@@ -114,7 +124,12 @@ def memory(name: str, pid: int) -> str:
 
 def descriptor(pid: int) -> str:
     """Its standard input, made one of this process."""
-    return f"got {call('pidfd_getfd', call('pidfd_open', pid, 0), 0, 0)}"
+    process = call("pidfd_open", pid, 0)
+    try:
+        os.close(call("pidfd_getfd", process, 0, 0))
+    finally:
+        os.close(process)
+    return "got it"
 
 
 def opened(path: str) -> str:

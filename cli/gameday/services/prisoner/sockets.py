@@ -1,4 +1,5 @@
-"""Connects to sockets. `around`: "sockets" are paths, "abstract" names without a path, "tcp" addresses, "pids" processes outside."""
+"""Connects to sockets. `around`: "sockets" are paths, "abstract" names without a path, "tcp" addresses, "own" the folder of its
+own socket; "pids" and "all" as surroundings.py takes them, and "all" tries every socket that is lying about."""
 
 import errno
 import os
@@ -11,7 +12,7 @@ from typing import Any
 
 from attempts import ABSENT, Attempt
 from network import connect as connect_tcp
-from surroundings import visible
+from surroundings import around_it
 
 LONGEST = 107
 SECONDS = 0.5
@@ -19,18 +20,17 @@ NOBODY = ABSENT | {errno.ECONNREFUSED}
 FOLDERS = ("/run", "/tmp", "/dev", "/var/run")
 ENTRIES = 4000
 DOOR = "the door"
-USUAL = ("/run/dbus/system_bus_socket", "/run/docker.sock", "/run/containerd/containerd.sock", "/run/systemd/private")
 
 
 def attempts(around: dict[str, Any]) -> Iterator[Attempt]:
     door = sys.argv[sys.argv.index("--gateway") + 1].removeprefix("unix:")
     yield Attempt(DOOR, partial(connect, door), NOBODY)
-    own = {os.path.realpath(door), "/run/firebreak/own/serve.sock", f"{around['own']}/serve.sock"}
-    for path in dict.fromkeys((*around["sockets"], *USUAL, *lying_about(own))):
+    own = {os.path.realpath(door), *(f"{folder}/serve.sock" for folder in around["own"])}
+    for path in dict.fromkeys((*around["sockets"], *(lying_about(own) if around["all"] else ()))):
         yield Attempt(f"socket {path}", partial(connect, path), NOBODY)
-    for pid in visible():
+    for pid in around_it(around):
         yield Attempt(f"sockets among the descriptors of process {pid}", partial(descriptors, pid), NOBODY)
-        for path in around["sockets"] if pid != os.getpid() else ():
+        for path in around["sockets"]:
             yield Attempt(
                 f"socket {path} by way of /proc/{pid}/root", partial(connect, f"/proc/{pid}/root{path}"), NOBODY
             )

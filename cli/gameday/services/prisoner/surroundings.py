@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 CODE = str(Path(__file__).parent)
 
@@ -25,9 +26,16 @@ def family() -> tuple[int, int, list[int]]:
     return parent(zygote), zygote, others
 
 
+def around_it(around: dict[str, Any]) -> list[int]:
+    """Those of the service but this one, those in "pids", and with "all" every one that it sees."""
+    host, zygote, others = family()
+    found = [host, zygote, *others, *around["pids"], *(visible() if around["all"] else ())]
+    return [pid for pid in dict.fromkeys(found) if pid != os.getpid()]
+
+
 def is_own(pid: int) -> bool:
     """Whether it is this worker or came from it: that one it may do with as it likes."""
     try:
-        return os.getsid(pid) == os.getsid(0)
+        return os.getpgid(pid) == os.getpgrp()
     except OSError:
         return False

@@ -13,15 +13,15 @@ import processes
 import proxy
 import sockets
 import writing
-from attempts import apart, here
+from attempts import apart, here, together
 from langchain_core.tools import tool
 
 GROUPS = {
     "nothing": lambda around: [],
-    "network": lambda around: apart(network.attempts(around)),
+    "network": lambda around: together(network.attempts(around)),
     "proxy": lambda around: here(proxy.attempts(around)),
     "files": lambda around: here(files.attempts(around)),
-    "processes": lambda around: apart(processes.attempts(around)),
+    "processes": lambda around: here(processes.attempts(around)) + apart(processes.tracing()),
     "writing": lambda around: here(writing.attempts(around)),
     "kernel": lambda around: apart(kernel.attempts(around)),
     "sockets": lambda around: here(sockets.attempts(around)),

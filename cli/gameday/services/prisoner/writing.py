@@ -1,4 +1,5 @@
-"""Writes where nothing of its own is. `around`: "folders" get a file, "files" are opened for writing, which changes nothing yet."""
+"""Writes where nothing of its own is. `around`: "folders" get a file, "files" are opened for writing, which changes nothing
+yet; "own" is the folder of its own socket, by each of its names."""
 
 import os
 import socket
@@ -10,31 +11,18 @@ from typing import Any
 from attempts import Attempt
 from surroundings import CODE, family
 
-FOLDERS = (
-    "/", "/usr", "/usr/bin", "/usr/lib", "/bin", "/lib", "/etc", "/etc/ssl", "/opt", "/var", "/var/tmp", "/root", "/home",
-    "/run", "/run/lock", "/dev", "/sys", "/sys/fs/cgroup", "/proc", "/run/firebreak", "/run/firebreak/own",
-    "/run/firebreak/door", "/run/firebreak/identity", "/run/firebreak/secrets", "/run/firebreak/locked",
-)  # fmt: skip
-KNOBS = (
-    "/etc/passwd", "/etc/ld.so.cache", "/etc/ld.so.preload", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe",
-    "/proc/sys/kernel/hostname", "/proc/sys/kernel/ns_last_pid", "/proc/sys/vm/drop_caches", "/proc/sysrq-trigger",
-    "/proc/self/uid_map", "/proc/self/attr/current", "/proc/irq/default_smp_affinity", "/sys/kernel/uevent_helper",
-    "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/release_agent",
-    "/dev/kmsg", "/dev/mem", "/dev/sda", "/dev/vda", "/run/firebreak/identity/token",
-)  # fmt: skip
-
 
 def attempts(around: dict[str, Any]) -> Iterator[Attempt]:
     host, _, _ = family()
-    code = (CODE, sys.prefix, sys.base_prefix, *(path for path in sys.path if os.path.isdir(path)))
-    for folder in dict.fromkeys((*code, *FOLDERS, *around["folders"])):
+    code = (CODE, sys.prefix, *(path for path in sys.path if os.path.isdir(path)))
+    for folder in dict.fromkeys((*code, *around["folders"])):
         yield Attempt(f"a file in {folder}", partial(made, folder))
-    for path in (*around["files"], *KNOBS, f"/proc/{host}/oom_score_adj"):
+    for path in (*around["files"], f"/proc/{host}/oom_score_adj"):
         yield Attempt(f"writing to {path}", partial(opened, path))
     yield Attempt(f"writing to {CODE}/service.yaml", partial(opened, f"{CODE}/service.yaml"))
     for path in (f"{CODE}/tool.py", os.path.realpath(sys.executable)):
         yield Attempt(f"replacing {path}", partial(renamed, path))
-    for folder in ("/run/firebreak/own", around["own"]):
+    for folder in around["own"]:
         yield Attempt(f"a socket in {folder}", partial(listening, folder))
         yield Attempt(f"replacing {folder}/serve.sock", partial(renamed, f"{folder}/serve.sock"))
 

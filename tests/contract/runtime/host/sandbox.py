@@ -47,6 +47,8 @@ def inside(folder: Path, walls: Mapping[str, Sequence[str]] = WALLS, more: Seque
     command = [program, *walls["others"], *walls["network"], *walls["environment"], *walls["privileges"]]
     command += [*_system(), "--dev", "/dev", *walls["processes"], *walls["scratch"]]
     command += ["--size", "4096", "--tmpfs", "/run/firebreak/locked"]
+    shelters = _shelters(*CODE, sys.prefix, sys.base_prefix)
+    command += [part for path in shelters for part in ("--size", "4096", "--tmpfs", path)]
     command += [
         *_read_only(*CODE, sys.prefix, sys.base_prefix),
         "--ro-bind",
@@ -55,7 +57,14 @@ def inside(folder: Path, walls: Mapping[str, Sequence[str]] = WALLS, more: Seque
     ]
     for place in PLACES[1:]:
         command += ["--bind" if place == "own" else "--ro-bind", str(folder / place), f"/run/firebreak/{place}"]
-    return [*command, *more, *(part for name in late for part in walls[name])]
+    command += [*more, *(part for path in shelters for part in ("--remount-ro", path))]
+    return [*command, *(part for name in late for part in walls[name])]
+
+
+def _shelters(*paths: object) -> list[str]:
+    """Folders that lead to these below the writable /tmp, where the repository may be: nobody shall write there."""
+    parts = [Path(str(path)).parts for path in paths]
+    return sorted({f"/tmp/{below[2]}" for below in parts if below[:2] == ("/", "tmp")})
 
 
 def _system() -> list[str]:

@@ -288,13 +288,12 @@ async def test_with_an_egress_proxy_a_worker_reaches_it_and_nothing_else(walled:
         writer.write(b"may it reach " + await reader.read() + b"?")
         writer.close()
 
-    server = await asyncio.start_unix_server(proxy, str(walled.folder / "egress/egress.sock"))
     walled.settings["egress"] = ["example.org", {"to": "*.example.net", "private": True}]
-    walled.start((*ENCLOSED, "--egress", "unix:/run/firebreak/egress/egress.sock"))
-    promises = await walled.prove(addresses=["127.0.0.1:7500", "127.0.0.1:3128"])
-    assert {name: told for name, told in promises.items() if told != ("held", "")} == {}
-    assert await walled.text(do="ask_proxy") == "may it reach example.org *.example.net?"
-    server.close()
+    async with await asyncio.start_unix_server(proxy, str(walled.folder / "egress/egress.sock")):
+        walled.start((*ENCLOSED, "--egress", "unix:/run/firebreak/egress/egress.sock"))
+        promises = await walled.prove(addresses=["127.0.0.1:7500", "127.0.0.1:3128"])
+        assert {name: told for name, told in promises.items() if told != ("held", "")} == {}
+        assert await walled.text(do="ask_proxy") == "may it reach example.org *.example.net?"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -133,7 +133,7 @@ def test_max_depth(max_depth: int) -> None:
 async def test_the_cheapest_and_most_general_reason_comes_first() -> None:
     """One fault after the other is taken away; what is left shows the order."""
     tight: dict[str, Any] = {"in_flight": 1, "principal_rate": Rate(per_second=0.001, burst=1), "max_depth": 0}
-    tight["child_calls"] = 1
+    tight["session_calls"] = 1
     full = Admitted(outside=1, children=1)
     assert (await refused(admitting(draining=True, admitted=full, **tight), make_call())).reason is Reason.DRAINING
     deep = make_call(depth=1)
@@ -144,45 +144,47 @@ async def test_the_cheapest_and_most_general_reason_comes_first() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 3])
-def test_child_calls(limit: int) -> None:
+def test_calls_of_services_in_one_session(limit: int) -> None:
     @virtual_time
     async def scenario() -> None:
-        service = admitting(child_calls=limit)
+        service = admitting(session_calls=limit)
         for _ in range(limit):
             await service(child_of("a" * 32), discard)
         error = await refused(service, child_of("a" * 32))
         assert (error.reason, error.code) == (Reason.CALL_BUDGET_EXCEEDED, Code.RESOURCE_EXHAUSTED)
-        assert (error.quota, error.retry_after) == ("session:child_calls", None)
-        assert f"has made {limit} calls" in error.message
-        assert await service(child_of("b" * 32), discard) == Finish(), "another call has its own"
-        assert await service(make_call(), discard) == Finish(), "a call from outside has no parent"
+        assert (error.quota, error.retry_after) == ("session:calls", None)
+        assert error.message.startswith(f"{limit} calls were made")
+        assert await service(child_of("b" * 32), discard) == Finish(), "another session has its own"
+        assert await service(make_call(), discard) == Finish(), "a call from outside begins one"
 
     scenario()
 
 
-def child_of(parent: str) -> Call:
+def child_of(session: str, depth: int = 1) -> Call:
     call = make_call(**CHILD)
     assert call.session is not None
-    return replace(call, session=replace(call.session, parent=parent))
+    return replace(call, session=replace(call.session, id=session, depth=depth))
 
 
 @virtual_time
-async def test_child_calls_are_counted_while_their_parent_runs_and_forgotten_with_it() -> None:
-    parent = make_call()
+async def test_a_sessions_calls_are_counted_at_every_depth_and_forgotten_with_it() -> None:
+    begins = make_call()
+    assert begins.session is not None
+    session = begins.session.id
 
     async def calls_twice(_send: Send) -> Finish:
-        await service(child_of(parent.id), discard)
-        await refused(service, child_of(parent.id))
+        await service(child_of(session), discard)
+        await refused(service, child_of(session, depth=2))
         return Finish()
 
-    service = admitting(FakeService([calls_twice, Finish(), calls_twice]), child_calls=1)
+    service = admitting(FakeService([calls_twice, Finish(), calls_twice]), session_calls=1)
     for _ in range(2):
-        assert await service(parent, discard) == Finish()
+        assert await service(begins, discard) == Finish()
 
 
 @virtual_time
 async def test_a_call_that_was_not_let_in_was_not_made() -> None:
-    service = admitting(child_calls=1, principal_rate=Rate(per_second=1.0, burst=1))
+    service = admitting(session_calls=1, principal_rate=Rate(per_second=1.0, burst=1))
     await service(make_call(principal="service:assistant"), discard)
     assert (await refused(service, child_of("a" * 32))).reason is Reason.RATE_LIMITED
     await asyncio.sleep(1.0)

@@ -12,7 +12,7 @@ from firebreak.v1 import tool_pb2
 from gateway.call import Call
 from gateway.core.deadline import Deadline
 from gateway.errors import CallError, Code, Reason
-from gateway.filters.forward import forward
+from gateway.filters.forward import EVENTS_AT_ONCE, forward
 from gateway.policy import Obligations
 from gateway.service import Finish, Send
 from gateway.targets import Target
@@ -253,6 +253,22 @@ def test_a_response_stops_at_the_smaller_of_its_limits(limit: str, obligation: i
     assert outcome.error.metadata == {"target": "calculator"}
     assert outcome.received.messages == [event(1), event(2)]
     assert made.facts.response_bytes == 2 * len(event(1))
+
+
+@pytest.mark.parametrize(("messages", "seconds"), [(EVENTS_AT_ONCE - 1, 0.0), (EVENTS_AT_ONCE + 49, 0.1)])
+def test_events_keep_a_pace(messages: int, seconds: float) -> None:
+    async def flood(send: Send) -> Finish:
+        for seq in range(1, messages):
+            await send(event(seq))
+        await send(event(messages, done=True))
+        return Finish()
+
+    async def main() -> None:
+        began = asyncio.get_running_loop().time()
+        await Outcome(flood).serve(tool_call(target(), TOOL_STREAM))
+        assert asyncio.get_running_loop().time() - began == pytest.approx(seconds, abs=1e-4)
+
+    run(main)
 
 
 @pytest.mark.parametrize(("limit", "most"), [("64KiB", 512), ("16KiB", 256)])

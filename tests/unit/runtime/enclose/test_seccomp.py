@@ -80,6 +80,25 @@ def test_a_personality_is_asked_for_and_not_taken(machine: str) -> None:
 
 
 @both
+@pytest.mark.parametrize("name", ["prlimit64", "sched_setscheduler", "sched_setparam", "sched_setattr"])
+def test_limits_and_scheduling_are_a_process_own(machine: str, name: str) -> None:
+    assert judged(machine, name, 0, 7) == judged(machine, name, UPPER, 7) == ALLOW
+    for pid in (1, 2, 4194304, 0xFFFFFFFF):
+        assert judged(machine, name, pid, 0) == REFUSED
+
+
+@both
+@pytest.mark.parametrize(("name", "process", "group", "user"), [("setpriority", 0, 1, 2), ("ioprio_set", 1, 2, 3)])
+def test_priorities_are_a_process_own_and_its_groups(
+    machine: str, name: str, process: int, group: int, user: int
+) -> None:
+    assert judged(machine, name, process, 0, 10) == judged(machine, name, group, 0, 10) == ALLOW
+    for which in (process, group):
+        assert judged(machine, name, which, 1, 0) == REFUSED
+    assert judged(machine, name, user, 0, 10) == judged(machine, name, UPPER | user, 0, 10) == REFUSED
+
+
+@both
 def test_nothing_is_typed_into_a_terminal(machine: str) -> None:
     for command in (0x5412, 0x541C):
         assert judged(machine, "ioctl", 0, command) == judged(machine, "ioctl", 0, UPPER | command) == REFUSED

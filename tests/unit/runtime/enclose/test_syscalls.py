@@ -16,7 +16,9 @@ EXPECTED = {
         kexec_file_load reboot swapon swapoff syslog acct quotactl quotactl_fd settimeofday clock_settime clock_adjtime
         adjtimex sethostname setdomainname iopl ioperm modify_ldt""",
     "absent": "clone3 io_uring_setup io_uring_enter io_uring_register",
-    "judged": "clone personality ioctl socket socketpair sendto sendmsg sendmmsg",
+    "judged": """
+        clone personality ioctl socket socketpair sendto sendmsg sendmmsg
+        prlimit64 setpriority sched_setscheduler sched_setparam sched_setattr ioprio_set""",
 }
 
 
