@@ -297,7 +297,8 @@ def _servers(
     limits = ServerLimits(
         admission.request_bytes * _MESSAGE_FACTOR,
         streams=admission.in_flight * 2,
-        connections=min(admission.in_flight * 2, share_of_connections(len(loaded.config.listeners))),
+        # More than twice that, because most of those who are connected are not calling.
+        connections=min(admission.in_flight * 4, share_of_connections(len(loaded.config.listeners))),
     )
     live = certificates(loaded)
     new_id = call_ids()
