@@ -17,7 +17,8 @@ tools: ## Install the programs that only development needs (OPA, PostgreSQL, gRP
 
 test: setup ## Run all tests; those that need a program which cannot be installed here say so
 	@$(PY) scripts/tools.py || [ "$$FIREBREAK_TOOLS" != required ]
-	@.venv/bin/python -m pytest -q -rs
+	@.venv/bin/python -m pytest -q -rs -n auto tests/unit tests/property
+	@.venv/bin/python -m pytest -q -rs --ignore tests/unit --ignore tests/property
 
 check: setup tools ## Lint, types, layers, contract and policies
 	@.venv/bin/ruff check .

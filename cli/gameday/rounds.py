@@ -128,7 +128,7 @@ class Rounds:
             comparison=self._compared(),
             recorded=recorded,
             before=before,
-            after=stage.gateway(),
+            after=await stage.settled(before),
             noise=self._noise(samples) if self.short else 0.0,
         )
         marks = [*scene.marks, *(Mark(answer.at, answer.words) for seen in self.seen for answer in seen.answers)]

@@ -65,7 +65,7 @@ class Timeline:
 @dataclass(frozen=True)
 class Row:
     """One fault as it is shown. `answer_ms` is the median time to an answer, `deadline_over_ms` how far the
-    latest was beyond its deadline, 0 for none.
+    latest was beyond its deadline, 0 for none. `isolated`: neighbours must not notice the fault, and count in the summary.
 
     None stands for what was not measured.
     """
@@ -78,6 +78,7 @@ class Row:
     answer_ms: float | None = None
     deadline_over_ms: float | None = None
     comparison: Comparison | None = None
+    isolated: bool = True
     recovery_ms: float | None = None
     lost: int = 0
     unrecorded: int = 0
@@ -94,6 +95,7 @@ class Row:
             for name in ("number", "name", "verdict", "expected", "saw", "answer_ms", "deadline_over_ms")
         }
         found["neighbours"] = _neighbours(self.comparison)
+        found["isolated"] = self.isolated
         return found | {
             "recovery_ms": self.recovery_ms,
             "lost": self.lost,
@@ -124,7 +126,7 @@ class Scorecard:
 
     def summary(self) -> dict[str, float | None]:
         """The numbers to reach, by the names of GOALS, and the largest ratio."""
-        ratios = [row.comparison.ratio for row in self.rows if row.comparison]
+        ratios = [row.comparison.ratio for row in self.rows if row.comparison and row.isolated]
         found: dict[str, float | None] = {name: self._figure(name) for name in MEASURED_BY_FAULTS}
         return found | {
             "neighbours_p99_ratio": _rounded(median(ratios)) if ratios else None,
@@ -169,6 +171,7 @@ def row_of(evidence: Evidence, timeline: Timeline) -> Row:
         answer_ms=_milliseconds(median(answer.took for answer in shown)) if shown else None,
         deadline_over_ms=_milliseconds(max(0.0, *(answer.after for answer in shown))) if shown else None,
         comparison=evidence.comparison,
+        isolated=fault.isolated,
         recovery_ms=None if recovery is None else _milliseconds(recovery),
         lost=len(evidence.lost),
         unrecorded=len(evidence.unrecorded),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from cli.gameday.instance import ROOT, PrivateInstance
 from cli.gameday.neighbours import NAME, TARGET, Neighbours
 from cli.gameday.processes import memory
 from cli.gameday.record import Journal
-from cli.gameday.verdict import Gateway
+from cli.gameday.verdict import GROWTH, Gateway
 
 SERVICES = Path(__file__).parent / "services"
 WARM = 2.0
 """Seconds of the neighbours' calls before anything is measured."""
+SETTLE, PAUSE = 3.0, 0.1
 
 
 class Stage:
@@ -59,6 +61,13 @@ class Stage:
             return Gateway(pid, memory(pid))
         except OSError:
             return Gateway(0, 0.0)
+
+    async def settled(self, before: Gateway) -> Gateway:
+        """The gateway's process when it has given back what it took for messages that are gone, SETTLE seconds later at most."""
+        end = time.monotonic() + SETTLE
+        while (now := self.gateway()).memory - before.memory > GROWTH and time.monotonic() < end:
+            await asyncio.sleep(PAUSE)
+        return now
 
     def renew(self) -> None:
         """The neighbours' token is good for an hour, and a day may be longer."""

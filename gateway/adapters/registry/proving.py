@@ -16,6 +16,8 @@ from gateway.targets import State, Target
 _log = logging.getLogger("firebreak.proof")
 
 _AT_ONCE = 2
+_JUDGED_AT_ONCE = 4
+"""Targets of which policy is asked at the same time: when it has changed all of them ask, and callers still want decisions."""
 _TURN = 1.0
 """Seconds after which the next one may begin: a service that hangs in its probe must not keep the others waiting."""
 _SOON = 5.0
@@ -59,6 +61,7 @@ class Pace:
     random: Callable[[], float]
     clock: Clock
     count: Callable[[str, Promise], None] = lambda _name, _promise: None
+    judging: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_JUDGED_AT_ONCE))
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     def pause(self, failures: int) -> float:
@@ -133,7 +136,8 @@ class Proving:
 
     async def _prove(self) -> bool:
         """One whole proof; whether all is as it must be."""
-        denied = await self._prover.denied(self._target)
+        async with self._pace.judging:
+            denied = await self._prover.denied(self._target)
         so_far = (self._target.proof or Proof((), 0.0)).with_(denied, self._pace.clock())
         if Proof(denied, 0.0).broken:
             # Said at once: until the probes that take a service's time are answered, callers could do what they must not.

@@ -33,10 +33,10 @@ def parent() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_forks_of_a_zygote_are_workers_and_nothing_else_is(parent: subprocess.Popen[bytes]) -> None:
-    below = descendants(os.getpid())
-    assert parent.pid in below
+    assert parent.pid in descendants(os.getpid())
     (fork,) = descendants(parent.pid)
-    assert workers(os.getpid()) == {fork}
+    assert workers(parent.pid) == {fork}
+    assert {parent.pid, fork} & workers(os.getpid()) == {fork}
 
 
 async def test_the_end_of_a_process_is_noted_when_it_happens(parent: subprocess.Popen[bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def test_the_summary_has_the_numbers_to_reach() -> None:
     assert summary["neighbours_p99_ratio"] == pytest.approx(5.55)
     assert summary["neighbours_p99_ratio_max"] == pytest.approx(10.0)
     assert (summary["gateway_memory_growth_mib"], summary["unrecorded"]) == (3.25, 1)
+
+
+def test_what_neighbours_are_meant_to_notice_is_told_and_does_not_count() -> None:
+    overload = replace(leaked(), isolated=False)
+    assert overload.as_object()["neighbours"]["ratio"] == 10.0
+    summary = card(contained(), overload).summary()
+    assert summary["neighbours_p99_ratio"] == summary["neighbours_p99_ratio_max"] == pytest.approx(1.1)
 
 
 def test_goals_are_met_at_the_bound() -> None:
