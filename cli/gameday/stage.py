@@ -63,10 +63,12 @@ class Stage:
             return Gateway(0, 0.0)
 
     async def settled(self, before: Gateway) -> Gateway:
-        """The gateway's process when it has given back what it took for messages that are gone, SETTLE seconds later at most."""
+        """The gateway when it has given back what it took for messages that are gone, SETTLE seconds later at most."""
         end = time.monotonic() + SETTLE
-        while (now := self.gateway()).memory - before.memory > GROWTH and time.monotonic() < end:
+        now = self.gateway()
+        while now.memory - before.memory > GROWTH and time.monotonic() < end:
             await asyncio.sleep(PAUSE)
+            now = self.gateway()
         return now
 
     def renew(self) -> None:
