@@ -111,8 +111,8 @@ def _show(report: dict[str, Any]) -> None:
         if coming := service["next"]:
             line = f"\na newer [bold]{escape(service['name'])}[/bold] is {coming['state']}, the one before goes on"
             out.print(line + (f": {escape(coming['reason'])}" if coming["reason"] else ""))
-        if missing := _missing(service):
-            out.print(f"\n[yellow]not in force for {escape(service['name'])}:[/yellow] {escape(reasons(missing))}")
+    for why, names in _not_in_force(report["services"]).items():
+        out.print(f"\n[yellow]not in force for {escape(', '.join(names))}:[/yellow] {escape(why)}")
     _show_configuration(report["configuration"])
     policy = report["gateway"]["policy"]
     out.print(f"policy [bold]{policy['revision'][:12]}[/bold] ({policy['engine']})")
@@ -121,6 +121,15 @@ def _show(report: dict[str, Any]) -> None:
     out.print(journal_line(report["journal"]))
     if broken := _broken(report):
         out.print(f"[red]promises: {broken} broken[/red], see `firebreak doctor`")
+
+
+def _not_in_force(services: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Names of services by what is missing around them and why: it is the same for most, and said once."""
+    found: dict[str, list[str]] = {}
+    for service in services:
+        if missing := _missing(service):
+            found.setdefault(reasons(missing), []).append(service["name"])
+    return found
 
 
 def _show_configuration(configuration: dict[str, Any]) -> None:

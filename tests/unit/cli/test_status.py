@@ -133,6 +133,11 @@ def test_walls_that_are_not_there_are_told_for_each_service(admin: dict[str, Any
     assert "not in force for calculator: memory, cpu: no [groups]; network: a port\n" in result.stdout
     as_json = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
     assert as_json["services"][0]["sandbox"] == sandbox
+    admin["services"].append(SERVICE | {"name": "python"})
+    (tmp_path / "run/python.json").write_text(json.dumps({"sandbox": sandbox}))
+    shown = CliRunner().invoke(app, ["status"]).stdout
+    assert "not in force for calculator, python: memory, cpu: no [groups]; network: a port\n" in shown
+    admin["services"].pop()
     promise = {"name": "network", "verdict": "held", "detail": ""}
     admin["services"][0]["proof"] = {"at": 1.0, "promises": [promise]}
     assert "memory, cpu: no [groups]\n" in CliRunner().invoke(app, ["status"]).stdout
