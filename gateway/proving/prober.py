@@ -19,6 +19,10 @@ from gateway.targets import Target
 
 _log = logging.getLogger("firebreak.proof")
 
+_PAUSE = 0.002
+"""Seconds between two questions to policy. An engine in this process decides without ever waiting, and a change of policy has
+every target ask: calls must not wait for all of that."""
+
 LISTENER = "probes"
 """Where probes seem to come in: no listener's name that a configuration gives counts for them."""
 
@@ -75,7 +79,7 @@ class Prober:
         return Promise(f"deny:{name}", Verdict.HELD)
 
     async def _judge(self, target: Target, probe: DenyProbe) -> tuple[Verdict, str]:
-        await asyncio.sleep(0)  # an engine in this process decides without ever waiting: calls go on between two probes
+        await asyncio.sleep(_PAUSE)
         call = self._call(target, probe)
         outcome = await _end(self._judged(target), call, _ignore)
         return of_deny(call, probe, outcome)

@@ -16,7 +16,7 @@ from gateway.targets import State, Target
 _log = logging.getLogger("firebreak.proof")
 
 _AT_ONCE = 2
-_JUDGED_AT_ONCE = 4
+_JUDGED_AT_ONCE = 2
 """Targets of which policy is asked at the same time: when it has changed all of them ask, and callers still want decisions."""
 _TURN = 1.0
 """Seconds after which the next one may begin: a service that hangs in its probe must not keep the others waiting."""
