@@ -13,6 +13,7 @@ from pathlib import Path
 from cli.local.environments import Environments, Recipe
 from cli.local.identity import LocalIdentity
 from cli.local.layout import Layout
+from cli.local.liveness import watch
 from cli.local.marks import Mark
 from cli.local.placing import place
 from cli.local.process import Command, Supervised
@@ -92,8 +93,15 @@ class House:
         socket = str(self.sockets.path(own).resolve()) if address.startswith(UNIX) else ""
         running = Running(process, wanted.config, address, own, socket)
         self.running.append(running)
-        self.tasks.create_task(process.run())
+        self.tasks.create_task(self._live(running))
         return running
+
+    async def _live(self, running: Running) -> None:
+        watching = asyncio.ensure_future(watch(running.own, running.process, self.say))
+        try:
+            await running.process.run()
+        finally:
+            watching.cancel()
 
     def beside(self, work: Coroutine[None, None, None]) -> None:
         """Does `work` while its caller goes on; `quit` gives it up."""

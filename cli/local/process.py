@@ -175,6 +175,12 @@ class Supervised:
         with contextlib.suppress(ProcessLookupError):
             os.kill(asked, number)
 
+    def renew(self) -> None:
+        """Kills the process; `run` starts it again."""
+        if (pid := self.pid) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
     def kill(self) -> None:
         self._stopping.set()
         if (pid := self.pid) is not None:
