@@ -18,7 +18,7 @@ from gateway.targets import Target
 
 CALL_ID_KEY = "firebreak-call-id"
 SESSION_KEY = "firebreak-session"
-EVENTS_PER_SECOND, EVENTS_AT_ONCE = 500.0, 128
+EVENTS_PER_SECOND, EVENTS_AT_ONCE = 500.0, 64
 """The pace of a stream of Firebreak's own events, several times that of the fastest models."""
 MESSAGE, MESSAGES = 128, 256
 """An answer has at most as many messages as would fill its size limit at so many bytes each, or so many if that is more."""
