@@ -97,7 +97,7 @@ async def test_another_process_begins_anew(health: Health, process: Process) -> 
     assert process.renewed == 0
 
 
-async def test_a_real_host_that_is_wedged_comes_back(world: World) -> None:
+async def test_a_real_process_that_is_ended_so_is_started_again(world: World) -> None:
     world.want("ready")
     await world.says("ready")
     (running,) = world.running()
