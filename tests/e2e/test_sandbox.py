@@ -149,7 +149,7 @@ def test_without_walls_services_run_and_status_names_what_is_not_in_force(start:
         assert client.call("calculator", {"expression": "6 * 7"}).text == "42"
     assert claimed(instance, "calculator")["promises"] == []
     shown = instance.cli("status").stdout
-    assert "not in force for calculator: network, sockets," in shown
+    assert "not in force for calculator: network," in shown
     assert "sandbox: none is configured" in shown
 
 

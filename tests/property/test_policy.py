@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.policy.bundle import ENTRY_POINT, read_bundle
-from gateway.adapters.policy.embedded import Interpreter
+from gateway.adapters.policy.interpreter import Interpreter
 from gateway.adapters.policy.verify import checked
 from tests.property import policies
 from tests.unit.gateway.adapters.policy.folders import SHIPPED, call

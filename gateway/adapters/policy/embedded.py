@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-import regorus
-
 from gateway.adapters.policy.built_ins import untested_calls
-from gateway.adapters.policy.bundle import ENTRY_POINT, Bundle, canonical
-from gateway.adapters.policy.problems import BundleError, Problem
-from gateway.adapters.policy.rego import Module, explain
-from gateway.adapters.policy.sources import Source, sources
-from gateway.adapters.policy.verify import verify
-from gateway.policy import PolicyError
-
-# Read by the library at its first error: with a trace of its own it takes 50 MiB then, and a tenth of a second for each.
-os.environ["RUST_LIB_BACKTRACE"] = "0"
-
-_BETWEEN = 2.0
-"""How many times as long as a test of a new bundle took the next one waits: a call wakes many times, and must not find a test
-each time."""
-
-_PASSED_ON = (KeyboardInterrupt, SystemExit, asyncio.CancelledError)
+from gateway.adapters.policy.bundle import ENTRY_POINT, Bundle
+from gateway.adapters.policy.interpreter import Interpreter
+from gateway.adapters.policy.problems import BundleError
+from gateway.adapters.policy.trial import Trial, try_here
 
 
 class EmbeddedEngine:
@@ -38,30 +22,20 @@ class EmbeddedEngine:
 
     name = "embedded"
 
+    def __init__(self, beside: Trial = try_here) -> None:
+        """`beside` tries a bundle while one before it decides; the first is tried here, because nobody is waiting yet."""
+        self._beside = beside
+        self._trial: Trial = try_here
+
     async def load(self, bundle: Bundle) -> EmbeddedPolicy:
         """Compiles and verifies a bundle; raises BundleError."""
-        problems = untested_calls(bundle) or await self._try(bundle)
+        problems = untested_calls(bundle) or await self._trial(bundle)
         if problems:
             raise BundleError(problems)
         interpreter = Interpreter()
         await interpreter.load(bundle.modules, bundle.data)
+        self._trial = self._beside
         return EmbeddedPolicy(bundle, interpreter)
-
-    async def _try(self, bundle: Bundle) -> list[Problem]:
-        interpreter = Interpreter()
-
-        async def evaluate(rule: str, document: Mapping[str, Any]) -> object:
-            began = asyncio.get_running_loop().time()
-            try:
-                return interpreter.evaluate(rule, document)
-            finally:
-                await asyncio.sleep(_BETWEEN * (asyncio.get_running_loop().time() - began))
-
-        try:
-            await interpreter.load((*bundle.modules, *bundle.tests), bundle.data)
-            return await verify(bundle, evaluate)
-        finally:
-            interpreter.end()
 
     async def sweep(self, keep: Sequence[str]) -> None:
         """Nothing is kept beside what is loaded."""
@@ -88,53 +62,3 @@ class EmbeddedPolicy:
     def release(self) -> None:
         """Ends the interpreter."""
         self.interpreter.end()
-
-
-class Interpreter:
-    """One regorus engine.
-
-    It must end in the thread that made it. An exception's traceback keeps what its frames refer to, and may be collected in any
-    thread; so the engine is in this object alone, and `end` lets go of it.
-    """
-
-    def __init__(self, engine: Any = None) -> None:
-        """`engine` replaces the real one in tests."""
-        self._engine = regorus.Engine() if engine is None else engine
-        self._sources: dict[str, Source] = {}
-
-    async def load(self, modules: Iterable[Module], data: Mapping[str, Any]) -> None:
-        """Adds modules and data; raises BundleError."""
-        for source in sources(modules):
-            self._sources[source.package] = source
-            try:
-                self._engine.add_policy(source.package, source.text)
-            except Exception as error:
-                raise BundleError([self._explain(error)]) from None
-            await asyncio.sleep(0)
-        self._engine.add_data_json(orjson.dumps(data).decode())
-
-    def evaluate(self, rule: str, document: Mapping[str, Any]) -> object:
-        """A rule's value, None where undefined; raises PolicyError.
-
-        Through JSON, never as Python objects: the engine's conversion of those crashes the process on a lone surrogate.
-        """
-        try:
-            self._engine.set_input_json(canonical(document).decode())
-            return self._engine.eval_rule(rule)
-        except _PASSED_ON:
-            raise
-        except BaseException as error:  # a panic of the engine is no Exception
-            raise PolicyError(str(self._explain(error))) from None
-
-    def packages(self) -> list[str]:
-        """The packages in it."""
-        return list(self._engine.get_packages())
-
-    def end(self) -> None:
-        """Lets go of the engine; nothing is evaluated afterwards."""
-        self._engine = None
-
-    def _explain(self, error: BaseException) -> Problem:
-        problem = explain(error)
-        source = self._sources.get(problem.file)
-        return problem if source is None else source.problem(problem.line, problem.text)

@@ -13,6 +13,7 @@ from gateway.adapters.policy.bundle import Bundle, policy_files, read_bundle
 from gateway.adapters.policy.embedded import EmbeddedEngine
 from gateway.adapters.policy.engine import Engine, Loaded
 from gateway.adapters.policy.problems import BundleError
+from gateway.adapters.policy.trial import try_apart
 from gateway.adapters.policy.verify import checked
 from gateway.config import Policy
 from gateway.policy import PolicyError
@@ -178,7 +179,7 @@ def make_policy(config: Policy, root: Path, clock: Clock) -> LivePolicy:
 
 def _engine(config: Policy, root: Path) -> Engine:
     if config.engine == "embedded":
-        return EmbeddedEngine()
+        return EmbeddedEngine(beside=try_apart)
     from gateway.adapters.policy.opa import OpaEngine  # its HTTP client need not be imported where it is not used
 
     return OpaEngine(config.opa, root, config.timeout * 0.9)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from gateway.adapters.policy.bundle import read_bundle
-from gateway.adapters.policy.embedded import Interpreter
+from gateway.adapters.policy.interpreter import Interpreter
 from gateway.adapters.policy.problems import BundleError
 from gateway.adapters.policy.rego import Module, parse
 from gateway.policy import PolicyError

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from gateway.adapters.policy.bundle import ENTRY_POINT, read_bundle
-from gateway.adapters.policy.embedded import Interpreter
+from gateway.adapters.policy.interpreter import Interpreter
 from gateway.adapters.policy.sources import sources
 from tests.contract.policy.opa_server import OpaServer
 from tests.property import policies

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.adapters.policy.bundle import ENTRY_POINT, read_bundle
-from gateway.adapters.policy.embedded import EmbeddedEngine, EmbeddedPolicy, Interpreter
+from gateway.adapters.policy.embedded import EmbeddedEngine, EmbeddedPolicy
+from gateway.adapters.policy.interpreter import Interpreter
 from gateway.adapters.policy.problems import BundleError
 from gateway.policy import PolicyError
 from tests.unit.gateway.adapters.policy.folders import DECISION, call, small
