@@ -12,7 +12,7 @@ run: ## Set up what is missing and start the gateway and every service
 setup: ## Set up everything that tests and development need
 	@$(PY) scripts/setup.py dev
 
-tools: ## Install the programs that only development needs (OPA, PostgreSQL, gRPC's interop programs)
+tools: ## Install the programs that only development needs (OPA, Helm, Redis, PostgreSQL, gRPC's interop programs)
 	@$(PY) scripts/tools.py
 
 test: setup ## Run all tests; those that need a program which cannot be installed here say so
@@ -28,6 +28,13 @@ check: setup tools ## Lint, types, layers, contract and policies
 	@cd proto && ../.venv/bin/buf lint
 	@.firebreak/tools/bin/opa check --strict --schema policies/schemas policies/firebreak
 	@.firebreak/tools/bin/opa fmt --fail --list policies/firebreak
+	@.firebreak/tools/bin/opa check --strict tests/charts/policy
+	@.firebreak/tools/bin/opa fmt --fail --list tests/charts/policy
+	@.firebreak/tools/bin/opa test tests/charts/policy
+	@.venv/bin/python -m pytest -q -rs tests/charts/test_lint.py
+
+charts: tools ## Put into each chart the charts that it depends on, from this repository
+	@scripts/charts
 
 standard: setup ## LangChain's standard suites on local objects and their proxies, as a table
 	@.venv/bin/python -m tests.standard
@@ -45,4 +52,4 @@ lock: ## Compile every lock again after a requirement changed
 clean: ## Remove environments, generated code and state, the journal too
 	rm -rf .venv .firebreak proto/firebreak/v1/*_pb2* .hypothesis .mypy_cache .ruff_cache
 
-.PHONY: help run setup tools test check standard bench gameday lock clean
+.PHONY: help run setup tools test check standard bench gameday lock clean charts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli import calls, new, reload, status, up, usage
+from cli.chart.command import chart
 from cli.doctor import command as doctor
 from cli.gameday.command import gameday
 from cli.journal.app import app as journal
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.command()(up.up)
 app.command()(new.new)
+app.command()(chart)
 app.command()(status.status)
 app.command()(doctor.doctor)
 app.command()(reload.reload)

@@ -41,6 +41,8 @@ def new(
 ) -> None:
     """Make a tool, an agent or a model: code, environment, grant and entry. A running Firebreak serves it at once.
 
+    Values for its Helm chart are in charts/values/NAME.yaml then; see `firebreak chart`.
+
     Example: firebreak new tool shout
     """
     # Imported here: what serves one command stays off the others' start.
@@ -126,6 +128,7 @@ def _as_dict(wanted: Wanted, made: Made, state: str, reason: str, following: lis
         "folder": wanted.folder,
         "files": list(made.files),
         "changed": list(made.changed),
+        "values": made.values,
         "installed": made.installed,
         "state": state,
         "reason": reason,

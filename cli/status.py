@@ -111,16 +111,27 @@ def _show(report: dict[str, Any]) -> None:
         if coming := service["next"]:
             line = f"\na newer [bold]{escape(service['name'])}[/bold] is {coming['state']}, the one before goes on"
             out.print(line + (f": {escape(coming['reason'])}" if coming["reason"] else ""))
-    for why, names in _not_in_force(report["services"]).items():
-        out.print(f"\n[yellow]not in force for {escape(', '.join(names))}:[/yellow] {escape(why)}")
+    _show_missing(report)
     _show_configuration(report["configuration"])
-    policy = report["gateway"]["policy"]
-    out.print(f"policy [bold]{policy['revision'][:12]}[/bold] ({policy['engine']})")
-    if policy["error"]:
-        out.print(f"[red]the policy on disk is not in force:[/red] {escape(policy['error'])}")
+    _show_policy(report["gateway"]["policy"])
     out.print(journal_line(report["journal"]))
+    if degraded := report.get("quotas", {}).get("degraded"):
+        out.print(f"[yellow]quotas are not shared with other gateways now:[/yellow] {escape(degraded)}")
     if broken := _broken(report):
         out.print(f"[red]promises: {broken} broken[/red], see `firebreak doctor`")
+
+
+def not_loaded(policy: dict[str, Any]) -> str:
+    """Why the policy on disk is not in force, apart from an engine that cannot be asked; "" where it is."""
+    reasons = policy["error"].split("\n") if policy["error"] else []
+    return "\n".join(each for each in reasons if each not in policy.get("failing", "").split("\n"))
+
+
+def _show_missing(report: dict[str, Any]) -> None:
+    for why, names in _not_in_force(report["services"]).items():
+        out.print(f"\n[yellow]not in force for {escape(', '.join(names))}:[/yellow] {escape(why)}")
+    for name in report["gateway"].get("plaintext", ()):
+        out.print(f"\n[yellow]not in force:[/yellow] {escape(in_the_clear(name))}")
 
 
 def _not_in_force(services: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -130,6 +141,19 @@ def _not_in_force(services: list[dict[str, Any]]) -> dict[str, list[str]]:
         if missing := _missing(service):
             found.setdefault(reasons(missing), []).append(service["name"])
     return found
+
+
+def _show_policy(policy: dict[str, Any]) -> None:
+    out.print(f"policy [bold]{policy['revision'][:12]}[/bold] ({policy['engine']})")
+    if failing := policy.get("failing"):
+        out.print(f"[red]policy cannot be asked, every call is denied:[/red] {escape(failing)}")
+    if error := not_loaded(policy):
+        out.print(f"[red]the policy on disk is not in force:[/red] {escape(error)}")
+
+
+def in_the_clear(listener: str) -> str:
+    """What `plaintext: true` means, in words."""
+    return f"calls on listener {listener} cross the network in the clear"
 
 
 def _show_configuration(configuration: dict[str, Any]) -> None:

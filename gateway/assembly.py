@@ -22,9 +22,12 @@ from gateway.adapters.journal.writing.make import NoJournal, make_journal
 from gateway.adapters.journal.writing.writer import JournalWriter
 from gateway.adapters.policy.reload import LivePolicy, make_policy
 from gateway.adapters.public import PublicServices
+from gateway.adapters.quotas.make import LOCAL, make_quotas
+from gateway.adapters.quotas.shared import SharedQuotas
 from gateway.adapters.registry import Pace, Registry
 from gateway.adapters.self_test import SelfTest, out_of_reach
 from gateway.adapters.telemetry.lines import LineWriter
+from gateway.adapters.telemetry.policy_age import PolicyAge
 from gateway.adapters.telemetry.recorder import Record, make_record
 from gateway.adapters.tls import LiveCertificate, TlsError
 from gateway.adapters.upstream import GrpcUpstream
@@ -42,6 +45,7 @@ from gateway.running import Running
 from gateway.server import Bound, Edge, Route, Routed, ServerLimits, make_server, share_of_connections
 from gateway.service import Filter
 from gateway.status import Status
+from gateway.targets import Target
 
 _MESSAGE_FACTOR = 4
 """How many times the largest allowed request a message may be and still get an error that names the limit."""
@@ -83,6 +87,7 @@ class Parts:
     journal: JournalWriter | NoJournal
     reload: Reload
     progress: Progress
+    quotas: SharedQuotas | None
 
 
 async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> Parts:
@@ -97,10 +102,12 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
     upstream = GrpcUpstream(clock)
     randomness = random.SystemRandom().random
     pace = Pace(loaded.config.proof.every, _RETRY, randomness, clock, lambda *tried: record.metrics.proven(*tried))
-    registry = Registry(targets(loaded), upstream.channel, upstream.retire, pace)
+    registry = Registry(_targets(loaded), upstream.channel, upstream.retire, pace)
     reload = Reload(loaded, registry, again, time.time)
     identity = _identity(loaded, registry.identities, progress, clock)
     breakers = Breakers(clock)
+    quotas = _quotas(loaded)
+    quotas_now = quotas.report if quotas is not None else lambda: LOCAL
     guard = _guard(loaded, identity, lambda *tried: record.metrics.proven(*tried), clock)
     record = _record(
         loaded,
@@ -110,6 +117,8 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
         lambda: journal.report(),
         reload.report,
         lambda: _broken(guard, registry),
+        quotas_now,
+        PolicyAge(policy, time.time).report,
         clock,
     )
     journal = make_journal(
@@ -137,6 +146,7 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
         sleep=asyncio.sleep,
         draining=lambda: progress.draining,
         new_id=call_ids(),
+        quotas=quotas,
     )
     self_test = SelfTest(
         upstream.channel, lambda target: out_of_reach(loaded.config, loaded.root, registry.all(), target)
@@ -167,6 +177,8 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
         usage=built.usage,
         proof=lambda: guard.proof,
         sandbox=loaded.config.sandbox,
+        plaintext=tuple(listener.name for listener in loaded.config.listeners if listener.plaintext),
+        quotas=quotas_now,
     )
     admin = _admin(
         loaded,
@@ -178,7 +190,20 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
         ),
     )
     return Parts(
-        policy, identity, registry, prober, guard, upstream, public, servers, admin, record, journal, reload, progress
+        policy,
+        identity,
+        registry,
+        prober,
+        guard,
+        upstream,
+        public,
+        servers,
+        admin,
+        record,
+        journal,
+        reload,
+        progress,
+        quotas,
     )
 
 
@@ -196,6 +221,13 @@ def certificates(loaded: Loaded) -> dict[str, LiveCertificate]:
     return found
 
 
+def _targets(loaded: Loaded) -> list[Target]:
+    try:
+        return targets(loaded)
+    except TlsError as error:
+        raise ConfigError([loaded.problem(("services",), str(error))]) from error
+
+
 async def _policy(loaded: Loaded, clock: Clock) -> LivePolicy:
     try:
         policy = make_policy(loaded.config.policy, loaded.root, clock)
@@ -203,6 +235,13 @@ async def _policy(loaded: Loaded, clock: Clock) -> LivePolicy:
     except Exception as error:
         raise ConfigError([loaded.problem(("policy", "path"), str(error))]) from error
     return policy
+
+
+def _quotas(loaded: Loaded) -> SharedQuotas | None:
+    try:
+        return make_quotas(loaded.config.quotas, loaded.root)
+    except ValueError as error:
+        raise ConfigError([loaded.problem(("quotas",), str(error))]) from error
 
 
 def _identity(loaded: Loaded, services: Mapping[str, str], progress: Progress, clock: Clock) -> MadeIdentity:
@@ -246,6 +285,8 @@ def _record(
     journal: Callable[[], Mapping[str, Any]],
     configuration: Callable[[], Mapping[str, Any]],
     broken: Callable[[], Mapping[str, int]],
+    quotas: Callable[[], Mapping[str, str]],
+    policy: Callable[[], Mapping[str, Any]],
     clock: Clock,
 ) -> Record:
     def states() -> Mapping[str, str]:
@@ -258,6 +299,8 @@ def _record(
         journal=journal,
         configuration=configuration,
         broken=broken,
+        quotas=quotas,
+        policy=policy,
         lines=lines,
         version=version("firebreak"),
         clock=clock,

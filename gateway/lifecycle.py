@@ -45,6 +45,7 @@ async def _serve(parts: Parts, stop: asyncio.Event, drain: float) -> bool:
             ("configuration", parts.reload.run()),
             ("admin", parts.admin.run()),
             ("memory", give_back()),
+            *((("quotas", parts.quotas.run()),) if parts.quotas is not None else ()),
         )
     }
     await _listen(parts)
@@ -96,3 +97,5 @@ async def _end(parts: Parts, background: set[asyncio.Task[None]]) -> None:
             await asyncio.gather(*background, return_exceptions=True)
     await parts.upstream.close()
     await parts.policy.close()
+    if parts.quotas is not None:
+        await parts.quotas.close()

@@ -129,6 +129,17 @@ class Journal(Protocol):
         ...
 
 
+class Quotas(Protocol):
+    """Rates that all gateways share. Asked behind the gateway's own bucket of the same rate, which bounds what comes here."""
+
+    async def take(self, name: str, per_second: float, burst: int) -> float:
+        """0.0: the call may go on. Otherwise the seconds until one may; nothing was taken.
+
+        Raises CallError OVERLOADED where what is shared cannot be asked and the configuration says to refuse then.
+        """
+        ...
+
+
 class InFlight(Protocol):
     """The calls that run now, by id: a session token is worthless when its parent call has ended."""
 

@@ -16,9 +16,11 @@ from pydantic import BaseModel
 from gateway.adapters.config_files import ConfigError, Loaded, load
 from gateway.adapters.config_files.seen import Stamp
 from gateway.adapters.registry import Registry
-from gateway.config import GatewayConfig
+from gateway.adapters.tls import TlsError
+from gateway.adapters.tls.services import ServiceFiles
+from gateway.config import GatewayConfig, ServiceTls
 from gateway.ports import Clock
-from gateway.targets import Target
+from gateway.targets import Secured, Target
 
 _log = structlog.get_logger("firebreak.configuration")
 
@@ -31,19 +33,25 @@ _LIVE = frozenset({"services", "routes"})
 Sockets = Mapping[str, str]
 """The real path that each address of a unix socket leads to."""
 
+Secrets = Mapping[ServiceTls, Secured]
+"""What the files of services' TLS say."""
+
 
 class Reload:
-    """Follows the configuration's files, and the links that services' sockets may be.
+    """Follows the configuration's files, the links that services' sockets may be, and the files of services' TLS.
 
     What changed of services and routes is put into force when every file has been found right, anything else is named by
     `report` and waits for a restart. A configuration with an error changes nothing. A link that leads to another socket is a
-    new instance of its service, even if no file changed.
+    new instance of its service, even if no file changed, and so is one that is reached by other certificates.
     """
 
     def __init__(
         self, loaded: Loaded, registry: Registry, asked: asyncio.Event, wall: Clock, interval: float = 0.25
     ) -> None:
-        """`registry` has the `targets` of `loaded`. `asked` is set by whoever wants the files read now; `wall` is Unix time."""
+        """`registry` has the `targets` of `loaded`. `asked` is set by whoever wants the files read now; `wall` is Unix time.
+
+        Raises TlsError where the files of a service's TLS are of no use.
+        """
         self._path = _shown(loaded.path)
         self._at_start = loaded.config
         self._loaded = loaded
@@ -56,6 +64,8 @@ class Reload:
         self._seen = loaded.seen
         self._last: Mapping[Path, Stamp] = loaded.seen.stamps
         self._sockets = _led({target.address: target.socket for target in registry.all()})
+        self._files = ServiceFiles(loaded.root)
+        self._secrets = self._files.read(_tls(loaded))
         self._changed = False
         self._taken = self._failed = 0
         self._error = ""
@@ -121,6 +131,11 @@ class Reload:
             self._reject(str(error))
             return
         self._seen, self._last = loaded.seen, loaded.seen.stamps
+        try:
+            self._secrets = await asyncio.to_thread(self._files.read, _tls(loaded))
+        except TlsError as error:
+            self._reject(str(error))
+            return
         self._accept(loaded)
 
     def _accept(self, loaded: Loaded) -> None:
@@ -135,7 +150,7 @@ class Reload:
             _log.warning("configuration needs a restart", changed=list(self._needs_restart))
 
     def _put(self, loaded: Loaded) -> None:
-        made = targets(loaded, self._sockets)
+        made = targets(loaded, self._sockets, self._secrets)
         self._sockets = {target.address: target.socket for target in made}
         changes = self._registry.put(made)
         if any((changes.added, changes.changed, changes.removed)):
@@ -154,14 +169,26 @@ class Reload:
         self._error = error
 
 
-def targets(loaded: Loaded, sockets: Sockets | None = None) -> list[Target]:
-    """A target for each service and route, whose sockets are where their addresses lead now, or led as `sockets` has it."""
-    services = [Target(config, entry.address, entry.identity) for entry, config in loaded.services]
+def targets(loaded: Loaded, sockets: Sockets | None = None, secrets: Secrets | None = None) -> list[Target]:
+    """A target for each service and route, whose sockets are where their addresses lead now, or led as `sockets` has it.
+
+    Files of services' TLS are read where `secrets` does not say what is in them; raises TlsError.
+    """
+    if secrets is None:
+        secrets = ServiceFiles(loaded.root).read(_tls(loaded))
+    services = [
+        Target(config, entry.address, entry.identity, secured=secrets[entry.tls] if entry.tls else None)
+        for entry, config in loaded.services
+    ]
     routes = [Target(config, config.address, "", routed=service) for config, service in loaded.routes]
     made = [*services, *routes]
     for target in made:
         target.socket = _real(target.address, (sockets or {}).get(target.address, ""))
     return made
+
+
+def _tls(loaded: Loaded) -> Iterable[ServiceTls]:
+    return (entry.tls for entry, _ in loaded.services if entry.tls is not None)
 
 
 def _led(sockets: Sockets) -> Sockets:

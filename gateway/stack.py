@@ -23,7 +23,7 @@ from gateway.filters.token_quota import TokenQuotas, token_quota
 from gateway.filters.validate import validate
 from gateway.judge import Judge
 from gateway.policy import PolicyEngine
-from gateway.ports import Authenticator, Clock, Journal, Recorder, SessionIssuer, Upstream
+from gateway.ports import Authenticator, Clock, Journal, Quotas, Recorder, SessionIssuer, Upstream
 from gateway.proving.stages import Alone, Unrecorded, permitted, serving
 from gateway.schemas import Schemas
 from gateway.service import Filter, Service
@@ -68,10 +68,12 @@ def build(
     sleep: Sleep,
     draining: Callable[[], bool],
     new_id: Callable[[], str] | None = None,
+    quotas: Quotas | None = None,
 ) -> Stack:
     """The chains over the given adapters.
 
-    `in_flight` is kept by Record and read by whoever verifies session tokens; `new_id` makes decision ids.
+    `in_flight` is kept by Record and read by whoever verifies session tokens; `new_id` makes decision ids;
+    `quotas` are what other gateways share with this one.
     """
     new_id = new_id or numbered_ids(secrets.token_hex(8))
     judge, schemas = Judge(engine, config.policy.timeout, new_id), Schemas()
@@ -90,7 +92,7 @@ def build(
         # Before Admit, which counts by principal and by depth. A verified token is cached, so that this is cheap.
         authenticate(authenticator, clock),
         # Before Validate and Authorize, the first stages whose cost grows with the request.
-        admit(config.admission, clock, draining),
+        admit(config.admission, clock, draining, shared=quotas),
     )
     chain = (
         *entrance,
@@ -101,7 +103,7 @@ def build(
         # Behind Authorize: who may not call is told that, not what was used up. Before Bulkhead: to be refused needs no place.
         token_quota(usage, TokenQuotas(), clock),
         # Outside Retry: a call holds one place through all its attempts, so that retries cannot multiply the load.
-        bulkhead(clock, bulkheads),
+        bulkhead(clock, bulkheads, quotas),
         # Behind Bulkhead, so that a call which only waited for a place was never announced. Outside Retry: once is enough.
         *((announce(keeper, clock),) if keeper.required else ()),
         # Outside CircuitBreaker, so that the breaker counts each attempt and may reject the next one.

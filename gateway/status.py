@@ -15,7 +15,10 @@ from gateway.usage import totals
 
 
 class Policy(Protocol):
-    """What is shown of the policy in force; `error` says why a newer one is not, else ""."""
+    """What is shown of the policy in force; `error` says why a newer one is not, else "".
+
+    `failing` says why the engine cannot be asked, so that every call is denied; else "".
+    """
 
     name: str
 
@@ -24,6 +27,9 @@ class Policy(Protocol):
 
     @property
     def error(self) -> str | None: ...
+
+    @property
+    def failing(self) -> str: ...
 
 
 class Numbers(Protocol):
@@ -41,7 +47,10 @@ class Numbers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Makes the report from the parts that know. `started` is monotonic seconds, `sandbox` what the configuration asks for."""
+    """Makes the report from the parts that know. `started` is monotonic seconds, `sandbox` what the configuration asks for.
+
+    `plaintext` are the names of listeners beyond this machine on which calls cross the network in the clear.
+    """
 
     version: str
     started: float
@@ -56,9 +65,11 @@ class Status:
     usage: UsageTable
     proof: Callable[[], Proof | None]
     sandbox: str
+    plaintext: tuple[str, ...]
+    quotas: Callable[[], Mapping[str, str]]
 
     def report(self) -> dict[str, Any]:
-        """A JSON object: `gateway`, `configuration`, `journal`, `usage` of each model, and `services`, sorted by name."""
+        """A JSON object: `gateway`, `configuration`, `journal`, `quotas`, `usage` of each model, and `services` by name."""
         return {
             "gateway": {
                 "version": self.version,
@@ -67,12 +78,15 @@ class Status:
                     "engine": self.policy.name,
                     "revision": self.policy.revision,
                     "error": self.policy.error or "",
+                    "failing": self.policy.failing,
                 },
                 "proof": self._proof(self.proof()),
                 "sandbox": self.sandbox,
+                "plaintext": list(self.plaintext),
             },
             "configuration": dict(self.configuration()),
             "journal": dict(self.journal()),
+            "quotas": dict(self.quotas()),
             "usage": totals(self.usage),
             "services": [self._service(target) for target in self.targets.all()],
         }

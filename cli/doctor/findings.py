@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cli.status import in_the_clear, not_loaded
 from gateway.proof import BOUNDS, WALLS, Verdict
 
 NO_PROBES = (
@@ -70,7 +71,10 @@ def of_gateway(report: Mapping[str, Any]) -> Diagnosis:
     proof = report["gateway"].get("proof")
     findings = tuple(_proven(proof, "gateway", {}))
     state = "ready" if findings and not notes else "not_ready"
-    return Diagnosis("", state, "" if findings else "its own promises are being proven", findings, notes)
+    # Chosen in the configuration, and so told without being held against the gateway.
+    chosen = tuple(f"not in force: {in_the_clear(name)}" for name in report["gateway"].get("plaintext", ()))
+    reason = "" if findings else "its own promises are being proven"
+    return Diagnosis("", state, reason, findings, (*notes, *chosen))
 
 
 def _late(row: Mapping[str, Any], local: Mapping[str, Any]) -> str:
@@ -121,7 +125,10 @@ def _todo(promise: str, verdict: Verdict, name: str) -> str:
 
 def _not_in_force(report: Mapping[str, Any]) -> Iterator[str]:
     """What is configured, and yet not so."""
-    if error := report["gateway"]["policy"]["error"]:
+    policy = report["gateway"]["policy"]
+    if failing := policy.get("failing"):
+        yield f"policy cannot be asked, every call is denied: {failing}"
+    if error := not_loaded(policy):
         yield f"the policy on disk is not in force: {error}"
     configuration, journal = report["configuration"], report["journal"]
     if error := configuration["error"]:
@@ -130,5 +137,7 @@ def _not_in_force(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"changed, but not in force before a restart: {', '.join(waiting)}"
     if journal["mode"] != "none" and journal["failing"]:
         yield f"the journal cannot be written: {journal['failing']}"
+    if degraded := report.get("quotas", {}).get("degraded"):
+        yield f"quotas are not shared with other gateways now: {degraded}"
     if journal["mode"] != "none" and journal["lost"]:
         yield f"{journal['lost']} calls went unrecorded"

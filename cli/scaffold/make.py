@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cli.chart.files import write
+from cli.chart.image import Image
+from cli.chart.service import sections
+from cli.chart.sources import described
+from cli.chart.text import ChartError, as_text
 from cli.scaffold import install, probes
 from cli.scaffold.edit import EditError, add, replace
 from cli.scaffold.files import Wanted, written
@@ -29,11 +34,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Made:
-    """What was made: files of the folder, files that were added to, and what is still to be known or done."""
+    """What was made: files of the folder, files that were added to, and what is still to be known or done.
+
+    `values` is the file with which a Helm chart installs it.
+    """
 
     files: tuple[str, ...]
     changed: tuple[str, ...]
     installed: bool
+    values: str
     notes: tuple[str, ...]
 
     @property
@@ -59,11 +68,13 @@ def make(project: Project, wanted: Wanted, *, installs: bool, say: Say) -> Made:
             _install(project, wanted, undo, say)
         # An agent looks for its tools when it starts: one that runs here must know what it may do by then.
         in_force(project.loaded.config.admin, revision)
+        values = _chart(project, wanted, undo)
         _configure(project, wanted, undo)
         changed.append(project.shown(project.config))
         say(f"{changed[-1]}: the service is in")
+        say(f"{values}: written, for Kubernetes; `firebreak chart {wanted.name}` makes it anew")
         undo.pop_all()
-    return Made(tuple(sorted(files)), tuple(changed), installs, tuple(_notes(project, wanted)))
+    return Made(tuple(sorted(files)), tuple(changed), installs, values, tuple(_notes(project, wanted)))
 
 
 def _write(project: Project, wanted: Wanted, undo: contextlib.ExitStack) -> list[str]:
@@ -120,6 +131,27 @@ def _enrol(project: Project, wanted: Wanted, undo: contextlib.ExitStack) -> None
         _edit(project, project.roles, ["roles", AGENTS], [principal], "principals", undo)
     elif principal not in roles[AGENTS]["principals"]:
         _edit(project, project.roles, ["roles", AGENTS, "principals"], principal, None, undo)
+
+
+def _chart(project: Project, wanted: Wanted, undo: contextlib.ExitStack) -> str:
+    """Writes the values file for Kubernetes; returns its name."""
+    file = project.values(wanted.name)
+    missing = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
+    try:
+        text = as_text(sections(described(project.root / wanted.folder), Image(), {}))
+    except ChartError as error:
+        raise Refused(f"{error}\nNothing was changed.") from None
+    for folder in reversed(missing):
+        undo.callback(_remove, folder)
+    undo.callback(file.unlink, missing_ok=True)
+    write(file, text)
+    return project.shown(file)
+
+
+def _remove(folder: Path) -> None:
+    """Takes a folder away that was made here, unless somebody has put something into it since."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _configure(project: Project, wanted: Wanted, undo: contextlib.ExitStack) -> None:

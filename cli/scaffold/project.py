@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from cli.chart import names
+from cli.chart.files import FOLDER
 from cli.scaffold.files import Wanted
 from cli.scaffold.names import NewKind, why_no_version, why_not
 from gateway.adapters.config_files import ConfigError, Loaded, load
@@ -50,6 +52,10 @@ class Project:
     def shown(self, path: Path) -> str:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
+    def values(self, name: str) -> Path:
+        """The file of the service's values for Kubernetes."""
+        return self.root / FOLDER / f"{name}.yaml"
+
     def services(self, kind: Kind) -> list[str]:
         """Names of the configured services of this kind, in the order of the configuration."""
         return [service.name for _, service in self.loaded.services if service.kind is kind]
@@ -80,7 +86,7 @@ def check(project: Project, wanted: Wanted) -> None:
 
 
 def _problems(project: Project, wanted: Wanted) -> Iterator[str]:
-    if wrong := why_not(wanted.name):
+    if wrong := why_not(wanted.name) or names.why_not(wanted.name):
         yield wrong
         return
     if wanted.langchain is not None and (wrong := why_no_version(wanted.langchain)):
@@ -98,8 +104,10 @@ def _taken(project: Project, wanted: Wanted) -> Iterator[str]:
     name, config = wanted.name, project.loaded.config
     if (project.root / wanted.folder).exists():
         yield f"there is a folder {wanted.folder} already; take another name, or delete the folder first"
-    names = {service.name for _, service in project.loaded.services} | {route.name for route in config.routes}
-    if name in names:
+    if project.values(name).exists():
+        yield f"there is a {project.shown(project.values(name))} already; take another name, or delete the file first"
+    there = {service.name for _, service in project.loaded.services} | {route.name for route in config.routes}
+    if name in there:
         yield f"{project.shown(project.config)} has a {name} already; take another name"
     if name in project.read(project.grants, "grants"):
         yield (
@@ -109,8 +117,8 @@ def _taken(project: Project, wanted: Wanted) -> Iterator[str]:
 
 
 def _unusable(project: Project, wanted: Wanted) -> Iterator[str]:
-    for kind, names in ((Kind.TOOL, wanted.tools), (Kind.MODEL, (wanted.model,))):
+    for kind, used in ((Kind.TOOL, wanted.tools), (Kind.MODEL, (wanted.model,))):
         there = project.services(kind)
-        for name in names:
+        for name in used:
             if name not in there:
                 yield f"there is no {kind.value} {name!r} in the configuration; there are: {', '.join(there) or 'none'}"

@@ -43,7 +43,7 @@ class GrpcUpstream:
         """The one grpc.aio channel to `target`; health checks use it too, so that both see the same connection."""
         channel = self._channels.get(target)
         if channel is None:
-            channel = grpc.aio.insecure_channel(target.endpoint, options=_options(target))
+            channel = _open(target)
             self._channels[target] = channel
         return channel
 
@@ -236,7 +236,19 @@ def _trailers(metadata: Any) -> Metadata:
     )
 
 
-def _options(target: Target) -> list[tuple[str, int]]:
+def _open(target: Target) -> Any:
+    secured, options = target.secured, _options(target)
+    if target.address.startswith("dns:///"):
+        options.append(("grpc.lb_policy_name", "round_robin"))
+    if secured is None:
+        return grpc.aio.insecure_channel(target.endpoint, options=options)
+    credentials = grpc.ssl_channel_credentials(secured.ca, secured.key, secured.certificate)
+    if secured.name:
+        options.append(("grpc.ssl_target_name_override", secured.name))
+    return grpc.aio.secure_channel(target.endpoint, credentials, options=options)
+
+
+def _options(target: Target) -> list[tuple[str, int | str]]:
     return [
         ("grpc.max_receive_message_length", target.config.limits.response_bytes),
         ("grpc.max_send_message_length", -1),

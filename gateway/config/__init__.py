@@ -17,9 +17,11 @@ from gateway.config.main_file import (
     Policy,
     Proof,
     ServiceEntry,
+    ServiceTls,
     Telemetry,
     Tls,
 )
+from gateway.config.quotas import Quotas
 from gateway.config.recording import Journal, Recorded, Recording, Retention
 from gateway.config.route import RouteConfig
 from gateway.config.service import Runtime, ServiceConfig, Uses
@@ -48,6 +50,7 @@ __all__ = [
     "Policy",
     "Probes",
     "Proof",
+    "Quotas",
     "Rate",
     "Recorded",
     "Recording",
@@ -58,6 +61,7 @@ __all__ = [
     "Sandbox",
     "ServiceConfig",
     "ServiceEntry",
+    "ServiceTls",
     "Size",
     "TargetConfig",
     "Telemetry",

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from gateway.config.bounds import Rate
+from gateway.config.quotas import Quotas
 from gateway.config.recording import Journal
 from gateway.config.route import RouteConfig
 from gateway.config.values import Config, Duration, Name, Size
@@ -20,8 +21,33 @@ class Tls(Config):
     client_ca: str | None = None
 
 
+class ServiceTls(Config):
+    """Client side of TLS; files in PEM, read again when they change.
+
+    `ca` signs the service's certificate, whose name is that of the address, or `name`. `certificate` with its `key` is shown to
+    a service that asks for one.
+    """
+
+    ca: str
+    certificate: str | None = None
+    key: str | None = None
+    name: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key come together: name both files, or neither")
+        return self
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What it names: the authorities, then certificate and key where it has them."""
+        return tuple(name for name in (self.ca, self.certificate, self.key) if name is not None)
+
+
 class Listener(Config):
-    """An address that takes calls: "host:port" or "unix:path". Without `tls` only loopback and unix are accepted.
+    """An address that takes calls: "host:port" or "unix:path". Without `tls` only loopback and unix are accepted, and with
+    `plaintext` any: callers' tokens cross the network in the clear then, which is told wherever promises are.
 
     `accept` says which credentials count: "jwt" a bearer token in `authorization`, "mtls" the SPIFFE id of the client
     certificate.
@@ -31,36 +57,59 @@ class Listener(Config):
     address: str
     accept: tuple[Literal["jwt", "mtls"], ...] = Field(strict=False, min_length=1)
     tls: Tls | None = None
+    plaintext: bool = False
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
-        host = self.address.rsplit(":", 1)[0]
-        if (
-            self.tls is None
-            and not self.address.startswith("unix:")
-            and host not in ("127.0.0.1", "localhost", "[::1]")
-        ):
-            raise ValueError("a listener without tls is on loopback or a unix socket")
+        if self.plaintext and self.tls is not None:
+            raise ValueError("plaintext contradicts tls: keep one of them")
+        if self.plaintext and self._near:
+            raise ValueError("plaintext has no effect on loopback or a unix socket: leave it out")
+        if not (self._near or self.plaintext or self.tls is not None):
+            raise ValueError(
+                "a listener without tls is on loopback or a unix socket; plaintext: true allows any address, where tokens "
+                "cross the network in the clear"
+            )
         if "mtls" in self.accept and (self.tls is None or self.tls.client_ca is None):
             raise ValueError("accept: mtls needs tls with client_ca")
         return self
+
+    @property
+    def _near(self) -> bool:
+        """Whether only this machine reaches it."""
+        return self.address.startswith("unix:") or self.address.rsplit(":", 1)[0] in (
+            "127.0.0.1",
+            "localhost",
+            "[::1]",
+        )
 
 
 class Issuer(Config):
     """Whose tokens count. `issuer` and `audience` must equal the token's; `jwks` is a file or an https address.
 
-    The principal is `prefix` + the token's `sub`. `claims` are passed on to policy. `refresh` is how often the keys are read
-    again; an unknown key id reads them at once, at most once a second.
+    The principal is `prefix` + the token's `sub`. With `subject_prefix` only subjects count that begin with it; it is taken
+    away, and what remains holds no ":". `claims` are passed on to policy. `refresh` is how often the keys are read again; an
+    unknown key id reads them at once, at most once a second. An https address is trusted by `ca_file` (PEM) instead of the
+    system's authorities, and is asked with the bearer token in `token_file`; both files are read for each request.
     """
 
     name: Name
     issuer: str
     audience: str
     jwks: str
+    ca_file: str | None = None
+    token_file: str | None = None
     prefix: str = ""
+    subject_prefix: str = ""
     claims: tuple[str, ...] = Field(default=(), strict=False)
     refresh: Duration = 60.0
     leeway: Duration = 5.0
+
+    @model_validator(mode="after")
+    def _asked_with_care(self) -> Self:
+        if (self.ca_file or self.token_file) and not self.jwks.startswith("https://"):
+            raise ValueError("ca_file and token_file are for keys at an https:// address")
+        return self
 
 
 class Identity(Config):
@@ -120,12 +169,22 @@ class Telemetry(Config):
 class ServiceEntry(Config):
     """A service behind the gateway: folder of its service.yaml, address it serves on, and the principal that it is.
 
+    The address is "unix:path", "host:port" or "dns:///host:port"; calls go round all instances that the last one's name leads
+    to. `tls` secures the connection to one that is no unix socket.
+
     A service that has the folder's name, a socket in .firebreak/run and "service:" before its name needs its `path` only.
     """
 
     path: str
     address: str
     identity: str
+    tls: ServiceTls | None = None
+
+    @model_validator(mode="after")
+    def _over_a_network(self) -> Self:
+        if self.tls is not None and self.address.startswith("unix:"):
+            raise ValueError("tls is for an address that is no unix socket")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -140,7 +199,7 @@ class GatewayConfig(Config):
     """The gateway's one YAML file. Relative paths are relative to that file's folder.
 
     `sandbox` is the launcher's: "required" starts no service without all of its walls, "best-effort" with those that can be
-    had here, "none" without.
+    had here, "none" without. Without `quotas` rates are those of each gateway process.
     """
 
     listeners: tuple[Listener, ...] = Field(strict=False, min_length=1)
@@ -148,6 +207,7 @@ class GatewayConfig(Config):
     identity: Identity
     policy: Policy
     admission: Admission = Admission()
+    quotas: Quotas | None = None
     telemetry: Telemetry = Telemetry()
     journal: Journal = Journal()
     drain: Duration = 15.0

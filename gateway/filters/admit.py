@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.call import Call
-from gateway.config import Admission
+from gateway.config import Admission, Rate
 from gateway.core.session_calls import SessionCalls
 from gateway.core.token_bucket import TokenBuckets
 from gateway.errors import CallError, Reason
-from gateway.ports import Clock
+from gateway.ports import Clock, Quotas
 from gateway.service import Filter, Finish, Send, Service
 
 _COME_BACK = 1.0
@@ -34,8 +34,16 @@ class Admitted:
             self.outside += change
 
 
-def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admitted: Admitted | None = None) -> Filter:
+def admit(
+    admission: Admission,
+    clock: Clock,
+    draining: Callable[[], bool],
+    admitted: Admitted | None = None,
+    shared: Quotas | None = None,
+) -> Filter:
     """Rejects with DRAINING, OVERLOADED, RATE_LIMITED, DEPTH_EXCEEDED or CALL_BUDGET_EXCEEDED.
+
+    A principal's rate is that of this gateway, and behind it the one that all gateways have in common where that is `shared`.
 
     Holds a place in flight until the call ends. A child call belongs to work that was let in before. So it is served while
     the gateway drains, and it has as many places of its own as there are for calls from outside: a gateway full of agents
@@ -58,6 +66,11 @@ def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admi
                 quota="gateway:in_flight",
             )
         _check_rate(call, buckets, admission.principal_rate.per_second, clock())
+
+    async def check_with_a_place(call: Call) -> None:
+        # What has to be waited for comes behind the place: others ask for theirs in the meantime.
+        if shared is not None:
+            await _check_shared_rate(call, shared, admission.principal_rate)
         _check_depth(call, admission.max_depth)
         # Last: only a call that is let in is one that was made.
         _check_budget(call, session_calls, admission.session_calls)
@@ -68,6 +81,7 @@ def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admi
             check(call, child)
             places.count(child, 1)
             try:
+                await check_with_a_place(call)
                 call.facts.stages["admit"] = clock() - call.facts.started
                 return await inner(call, send)
             finally:
@@ -82,14 +96,24 @@ def admit(admission: Admission, clock: Clock, draining: Callable[[], bool], admi
 
 def _check_rate(call: Call, buckets: TokenBuckets, per_second: float, now: float) -> None:
     assert call.principal is not None  # Authenticate comes first
-    wait = buckets.take(call.principal.id, now)
-    if wait:
-        raise CallError(
-            Reason.RATE_LIMITED,
-            f"You make more than {per_second:g} calls a second. Try again in {wait:.3g} s.",
-            retry_after=wait,
-            quota=f"principal:{call.principal.id}",
-        )
+    if wait := buckets.take(call.principal.id, now):
+        raise _too_many(per_second, wait, f"principal:{call.principal.id}")
+
+
+async def _check_shared_rate(call: Call, shared: Quotas, rate: Rate) -> None:
+    assert call.principal is not None  # Authenticate comes first
+    name = f"principal:{call.principal.id}"
+    if wait := await shared.take(name, rate.per_second, rate.burst):
+        raise _too_many(rate.per_second, wait, name)
+
+
+def _too_many(per_second: float, wait: float, quota: str) -> CallError:
+    return CallError(
+        Reason.RATE_LIMITED,
+        f"You make more than {per_second:g} calls a second. Try again in {wait:.3g} s.",
+        retry_after=wait,
+        quota=quota,
+    )
 
 
 def _check_depth(call: Call, max_depth: int) -> None:

@@ -13,7 +13,7 @@ from gateway.core.concurrency import ConcurrencyLimit, ConcurrencySnapshot
 from gateway.core.deadline import Deadline
 from gateway.core.token_bucket import TokenBucket
 from gateway.errors import CallError, Reason
-from gateway.ports import Clock
+from gateway.ports import Clock, Quotas
 from gateway.service import Filter, Finish, Send, Service
 from gateway.targets import Target
 from gateway.time_limit import TimeLimit
@@ -62,9 +62,10 @@ def _compartment(limits: Limits, now: float) -> Compartment:
     return Compartment(bucket, ConcurrencyLimit(limits.concurrency, limits.queue))
 
 
-def bulkhead(clock: Clock, bulkheads: Bulkheads | None = None) -> Filter:
+def bulkhead(clock: Clock, bulkheads: Bulkheads | None = None, shared: Quotas | None = None) -> Filter:
     """Rejects with RATE_LIMITED or CONCURRENCY_LIMITED; a call that finds no place waits its turn, at most to its deadline.
 
+    A target's rate is that of this gateway, and behind it the one that all gateways have in common where that is `shared`.
     While more calls come than the target can serve few may wait, and not for long (gateway/core/concurrency.py).
     A place is held until the response stream has ended. A call that is cancelled while it waits leaves nothing behind.
     """
@@ -75,6 +76,8 @@ def bulkhead(clock: Clock, bulkheads: Bulkheads | None = None) -> Filter:
             assert call.target is not None  # Validate comes first
             compartment = compartments.get(call.target)
             _check_rate(compartment.bucket, call.target, clock())
+            if shared is not None:
+                await _check_shared_rate(call.target, shared)
             if not compartment.places.enter():
                 await _wait(compartment.places, call.target, call.deadline)
             try:
@@ -89,15 +92,24 @@ def bulkhead(clock: Clock, bulkheads: Bulkheads | None = None) -> Filter:
 
 
 def _check_rate(bucket: TokenBucket, target: Target, now: float) -> None:
-    wait = bucket.take(now)
-    if wait:
-        raise CallError(
-            Reason.RATE_LIMITED,
-            f'"{target.name}" takes {target.config.limits.rate.per_second:g} calls a second. Try again in {wait:.3g} s.',
-            metadata={"target": target.name},
-            retry_after=wait,
-            quota=f"target:{target.name}",
-        )
+    if wait := bucket.take(now):
+        raise _too_many(target, wait)
+
+
+async def _check_shared_rate(target: Target, shared: Quotas) -> None:
+    rate = target.config.limits.rate
+    if wait := await shared.take(f"target:{target.name}", rate.per_second, rate.burst):
+        raise _too_many(target, wait)
+
+
+def _too_many(target: Target, wait: float) -> CallError:
+    return CallError(
+        Reason.RATE_LIMITED,
+        f'"{target.name}" takes {target.config.limits.rate.per_second:g} calls a second. Try again in {wait:.3g} s.',
+        metadata={"target": target.name},
+        retry_after=wait,
+        quota=f"target:{target.name}",
+    )
 
 
 async def _wait(places: Places, target: Target, deadline: Deadline) -> None:

@@ -18,7 +18,7 @@ from gateway.adapters.identity.live_keys import LiveKeys
 from gateway.adapters.identity.sources import source
 from gateway.config import Issuer
 from gateway.errors import CallError, Reason
-from tests.unit.gateway.adapters.identity.world import World, bearer, call, key_set, sign
+from tests.unit.gateway.adapters.identity.world import DESCRIBE, World, bearer, call, key_set, sign
 
 CLUSTER = "https://kubernetes.default.svc.cluster.local"
 NOW = 1_800_000_000.0
@@ -33,9 +33,11 @@ class Cluster:
     answer: Callable[[], web.StreamResponse] | None = None
     asked: int = 0
     url: str = ""
+    bearer: str | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
+        self.bearer = request.headers.get("authorization")
         return self.answer() if self.answer else web.Response(body=key_set(self.key), content_type="application/json")
 
 
@@ -71,7 +73,7 @@ def authority(folder: Path, name: str) -> ssl.SSLContext:
     return context
 
 
-def issuer(cluster: Cluster) -> Issuer:
+def issuer(cluster: Cluster, **changes: Any) -> Issuer:
     return Issuer.model_validate(
         {
             "name": "cluster",
@@ -79,6 +81,7 @@ def issuer(cluster: Cluster) -> Issuer:
             "audience": "firebreak",
             "jwks": cluster.url,
             "claims": ("kubernetes.io",),
+            **changes,
         }
     )
 
@@ -127,6 +130,60 @@ async def test_another_audiences_or_clusters_token_does_not(
     with pytest.raises(CallError) as caught:
         await made.authenticator.authenticate(call(bearer(service_account_token(cluster.key, **changes))))
     assert caught.value.reason is Reason.CREDENTIALS_INVALID
+
+
+async def test_a_pod_is_the_service_of_its_account(cluster: Cluster, world: World) -> None:
+    changes = {"prefix": "service:", "subject_prefix": "system:serviceaccount:agents:", "ca_file": str(cluster.ca)}
+    made = world.made(config=world.config().model_copy(update={"issuers": (issuer(cluster, **changes),)}))
+    token = service_account_token(cluster.key, aud=["https://kubernetes.default.svc", "firebreak"])
+    principal, _ = await made.authenticator.authenticate(call(bearer(token), method=DESCRIBE))
+    assert (principal.id, principal.service) == ("service:assistant", "assistant")
+    for sub in ("system:serviceaccount:other:assistant", "system:serviceaccount:agents:assistant:x", "assistant"):
+        with pytest.raises(CallError, match="subject_prefix"):
+            await made.authenticator.authenticate(call(bearer(service_account_token(cluster.key, sub=sub))))
+
+
+async def test_a_file_of_authorities_comes_before_the_systems_and_is_read_for_each_request(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    keys = source(issuer(cluster, ca_file=str(cluster.ca)), None, lambda: 0.0)
+    await keys.refresh()
+    assert keys.loaded
+    cluster.ca.rename(tmp_path / "away")
+    await keys.refresh()
+    assert "authorities cannot be read" in keys.problem
+    assert "ca.crt" in keys.problem
+    assert await keys.find("cluster-1")
+
+
+async def test_the_token_is_read_for_each_request(cluster: Cluster, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    keys = source(issuer(cluster, token_file=str(token)), cluster.ca, lambda: 0.0)
+    for text in ("first\n", "second"):
+        token.write_text(text)
+        await keys.refresh()
+        assert (keys.problem, cluster.bearer) == ("", f"Bearer {text.strip()}")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b" \n", b"secret\nsecret", b"secret secret", b"s\xc3\xa9cret", b"secret" * 9_999]
+)
+async def test_a_token_that_is_none_is_sent_to_nobody_and_said_without_it(
+    cluster: Cluster, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "token").write_bytes(content)
+    keys = source(issuer(cluster, token_file=str(tmp_path / "token")), cluster.ca, lambda: 0.0)
+    await keys.refresh()
+    assert "holds no bearer token" in keys.problem
+    assert "cret" not in keys.problem
+    assert cluster.asked == 0
+
+
+async def test_a_token_that_is_gone_is_said(cluster: Cluster, tmp_path: Path) -> None:
+    keys = source(issuer(cluster, token_file=str(tmp_path / "token")), cluster.ca, lambda: 0.0)
+    await keys.refresh()
+    assert "its token cannot be read" in keys.problem
+    assert cluster.asked == 0
 
 
 async def test_a_rotated_key_is_found_when_the_first_token_comes(cluster: Cluster) -> None:

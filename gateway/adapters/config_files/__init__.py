@@ -86,9 +86,10 @@ def load(path: Path) -> Loaded:
 
 
 def _named(config: GatewayConfig) -> list[str]:
-    """The files that say what services and routes there are, beside the main one."""
+    """The files that say what services and routes there are and how they are reached, beside the main one."""
     described = [route.descriptors for route in config.routes if route.descriptors is not None]
-    return [*(f"{entry.path}/service.yaml" for entry in config.services), *described]
+    tls = [name for entry in config.services if entry.tls is not None for name in entry.tls.files]
+    return [*(f"{entry.path}/service.yaml" for entry in config.services), *described, *tls]
 
 
 def _read_service(root: Path, shown: Path, index: int, entry: ServiceEntry) -> Service:

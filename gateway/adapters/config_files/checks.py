@@ -57,13 +57,19 @@ def _folders(document: Document, config: GatewayConfig, root: Path) -> Iterator[
 def _addresses(document: Document, config: GatewayConfig) -> Iterator[Problem]:
     """Every address is one that can be bound or reached."""
     keys: list[tuple[Key, str]] = [(("listeners", i, "address"), it.address) for i, it in enumerate(config.listeners)]
-    keys += [(("services", i, "address"), it.address) for i, it in enumerate(config.services)]
+    keys += [(("services", i, "address"), _named(it.address)) for i, it in enumerate(config.services)]
     keys += [(("routes", i, "address"), it.address) for i, it in enumerate(config.routes)]
     for key, address in keys:
         if problem := _wrong_address(address):
             yield document.problem(key, problem)
     if config.admin.startswith("unix:") or _wrong_address(config.admin):
         yield document.problem(("admin",), 'is not written "host:port"')
+
+
+def _named(address: str) -> str:
+    """The "host:port" of a service's "dns:///host:port", whose name grpc looks up for all of its addresses."""
+    name = address.removeprefix("dns:///")
+    return address if name.startswith("unix:") else name
 
 
 def _wrong_address(address: str) -> str:

@@ -22,15 +22,24 @@ def missing(config: GatewayConfig, root: Path) -> Iterator[tuple[Key, str]]:
 
 def _named(config: GatewayConfig) -> Iterator[tuple[Key, str]]:
     for index, listener in enumerate(config.listeners):
-        if listener.tls is not None:
-            for field in ("certificate", "key", "client_ca"):
-                if (name := getattr(listener.tls, field)) is not None:
-                    yield ("listeners", index, "tls", field), name
+        yield from _fields(("listeners", index, "tls"), listener.tls, "certificate", "key", "client_ca")
     for index, issuer in enumerate(config.identity.issuers):
         if not issuer.jwks.startswith("https://"):
             yield ("identity", "issuers", index, "jwks"), issuer.jwks
+        yield from _fields(("identity", "issuers", index), issuer, "ca_file", "token_file")
+    for index, entry in enumerate(config.services):
+        yield from _fields(("services", index, "tls"), entry.tls, "ca", "certificate", "key")
     yield ("identity", "session_keys"), config.identity.session_keys
     if config.policy.opa.token_file is not None:
         yield ("policy", "opa", "token_file"), config.policy.opa.token_file
+    if config.quotas is not None and config.quotas.password_file is not None:
+        yield ("quotas", "password_file"), config.quotas.password_file
     if config.journal.dsn_file is not None:
         yield ("journal", "dsn_file"), config.journal.dsn_file
+
+
+def _fields(key: Key, holder: object, *fields: str) -> Iterator[tuple[Key, str]]:
+    """Those of `fields` that are set; none where there is no `holder`."""
+    for field in fields:
+        if (name := getattr(holder, field, None)) is not None:
+            yield (*key, field), name

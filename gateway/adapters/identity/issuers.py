@@ -116,7 +116,7 @@ class Issuers:
         subject = claims["sub"]
         if len(subject) > _MAX_SUBJECT or not subject.isprintable():
             raise BadTokenError(f"its subject (sub) is longer than {_MAX_SUBJECT} characters or not printable")
-        name = issuer.prefix + subject
+        name = issuer.prefix + counted(issuer, subject)
         if self._owner(name) != issuer.issuer:
             raise BadTokenError("its subject (sub) belongs to another issuer")
         passed_on = {claim: claims[claim] for claim in issuer.claims if claim in claims}
@@ -141,6 +141,17 @@ def _registry(issuer: Issuer, wall: Clock) -> JWTClaimsRegistry:
         sub={"essential": True},
         exp={"essential": True},
     )
+
+
+def counted(issuer: Issuer, subject: str) -> str:
+    """What of `subject` names a principal. Raises BadTokenError for one that does not count."""
+    if not issuer.subject_prefix:
+        return subject
+    rest = subject.removeprefix(issuer.subject_prefix)
+    # Another ":" would make names that merely begin alike, such as those of another namespace, into this one's.
+    if not subject.startswith(issuer.subject_prefix) or not rest or ":" in rest:
+        raise BadTokenError("its subject (sub) is not one of those that count here (subject_prefix)")
+    return rest
 
 
 def _leeway(issuer: Issuer) -> int:

@@ -100,7 +100,7 @@ class Refusals:
         claims = {
             "iss": issuer.issuer,
             "aud": issuer.audience,
-            "sub": "forged",
+            "sub": f"{issuer.subject_prefix}forged",
             "iat": int(now),
             "exp": int(now + _LIFE),
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
+from gateway.adapters.identity.jws import MAX_TOKEN
 from gateway.adapters.identity.live_keys import Fetch, LiveKeys, SourceError
 from gateway.adapters.identity.watched_file import Stamp, stamp, why
 from gateway.config import Issuer
@@ -27,7 +28,8 @@ def source(issuer: Issuer, ca_bundle: Path | None, clock: Clock) -> LiveKeys:
     made-up key ids cannot turn the gateway against the issuer.
     """
     if issuer.jwks.startswith("https://"):
-        fetch = https(issuer.jwks, ca_bundle)
+        ca = Path(issuer.ca_file) if issuer.ca_file else ca_bundle
+        fetch = https(issuer.jwks, ca, Path(issuer.token_file) if issuer.token_file else None)
         return LiveKeys(issuer.jwks, fetch, interval=issuer.refresh, gap=_UNKNOWN_KEY_GAP, clock=clock)
     if "://" in issuer.jwks:
         raise ValueError(f"issuer {issuer.name}: jwks is a file or an https:// address")
@@ -49,19 +51,21 @@ def file(path: Path) -> Fetch:
     return fetch
 
 
-def https(url: str, ca_bundle: Path | None) -> Fetch:
-    """Asks `url`, whose certificate must be signed by `ca_bundle` (PEM; None means the system's authorities).
+def https(url: str, ca_bundle: Path | None, token_file: Path | None = None) -> Fetch:
+    """Asks `url`, whose certificate must be signed by `ca_bundle` (PEM; None means the system's authorities), with the bearer
+    token in `token_file`, if any.
 
-    The bundle is read for each request, so that it may rotate too. Redirects are not followed: the address in the
-    configuration is the one that is trusted.
+    Both files are read for each request, so that they may rotate. Redirects are not followed: the address in the
+    configuration is the one that is trusted, and the token is for nobody else.
     """
 
     async def fetch() -> bytes:
+        trust = await asyncio.to_thread(_trust, ca_bundle)
+        headers = await asyncio.to_thread(_bearer, token_file)
         try:
-            trust = await asyncio.to_thread(ssl.create_default_context, cafile=ca_bundle)
             async with (
                 aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-                session.get(url, ssl=trust, allow_redirects=False) as response,
+                session.get(url, ssl=trust, headers=headers, allow_redirects=False) as response,
             ):
                 if response.status != 200:
                     raise SourceError(f"the answer was HTTP {response.status}")
@@ -72,6 +76,28 @@ def https(url: str, ca_bundle: Path | None) -> Fetch:
             raise SourceError(_in_words(error)) from None
 
     return fetch
+
+
+def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except OSError as error:
+        raise SourceError(f"its authorities cannot be read from {ca_bundle} ({why(error)})") from None
+
+
+def _bearer(token_file: Path | None) -> dict[str, str]:
+    """The header with the token. Errors name the file, never what is in it."""
+    if token_file is None:
+        return {}
+    try:
+        token = token_file.read_text("ascii").strip()
+    except OSError as error:
+        raise SourceError(f"its token cannot be read from {token_file} ({why(error)})") from None
+    except UnicodeDecodeError:
+        token = ""
+    if not token or not token.isprintable() or " " in token or len(token) > MAX_TOKEN:
+        raise SourceError(f"{token_file} holds no bearer token")
+    return {"authorization": f"Bearer {token}"}
 
 
 def _read_if_changed(path: Path, last: Stamp | None) -> tuple[Stamp, bytes | None]:

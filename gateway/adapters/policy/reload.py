@@ -60,6 +60,11 @@ class LivePolicy:
         """Why the folder's present state is not in force, or why the engine cannot decide; "" when all is well."""
         return "\n".join(dict.fromkeys(filter(None, (self._folder_error, self._engine_error))))
 
+    @property
+    def failing(self) -> str:
+        """Why the engine could not be asked when it was last looked at; "" when it could."""
+        return self._engine_error
+
     async def decide(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """The raw decision; raises PolicyError whenever there is no sound one within the timeout."""
         loaded, started = self._loaded, self._clock()

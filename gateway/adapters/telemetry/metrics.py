@@ -28,8 +28,9 @@ _STAGE_TEXT = "Time from the mark before to this one: a stage, with the unmarked
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is read when metrics are asked for: calls in flight, each target's breaker state, log lines dropped, what journal
-    and configuration report for /status, and how many promises are broken of each target, of the gateway's own under "".
+    """What is read when metrics are asked for: calls in flight, each target's breaker state, log lines dropped, what journal,
+    configuration and quotas report for /status, how many promises are broken of each target, of the gateway's own under "", and
+    what PolicyAge reports.
     """
 
     in_flight: Callable[[], int]
@@ -38,6 +39,8 @@ class Sources:
     journal: Callable[[], Mapping[str, Any]]
     configuration: Callable[[], Mapping[str, Any]] = dict
     broken: Callable[[], Mapping[str, int]] = dict
+    quotas: Callable[[], Mapping[str, str]] = dict
+    policy: Callable[[], Mapping[str, Any]] = dict
 
 
 class Metrics(Collector):
@@ -141,6 +144,8 @@ class _Live(Collector):
         yield broken
         yield from _journal(self._sources.journal())
         yield from _configuration(self._sources.configuration())
+        yield from _quotas(self._sources.quotas())
+        yield from _policy(self._sources.policy())
 
 
 def _journal(report: Mapping[str, Any]) -> Iterable[Metric]:
@@ -157,6 +162,23 @@ def _journal(report: Mapping[str, Any]) -> Iterable[Metric]:
     )
     failing = 1 if report["failing"] else 0
     yield GaugeMetricFamily("firebreak_journal_failing", "1 while the journal cannot be written", value=failing)
+
+
+def _quotas(report: Mapping[str, str]) -> Iterable[Metric]:
+    """0 where nothing is shared: nothing is missing then."""
+    degraded = 1 if report.get("degraded") else 0
+    yield GaugeMetricFamily("firebreak_quotas_degraded", "1 while shared quotas cannot be asked", value=degraded)
+
+
+def _policy(report: Mapping[str, Any]) -> Iterable[Metric]:
+    """Nothing where no policy is followed."""
+    if "loaded" not in report:
+        return
+    text = "Unix time since which this revision of the policy is in force"
+    yield GaugeMetricFamily("firebreak_policy_loaded_timestamp_seconds", text, value=report["loaded"])
+    error = 1 if report["error"] else 0
+    text = "1 while the policy's files are not in force or the engine cannot decide"
+    yield GaugeMetricFamily("firebreak_policy_error", text, value=error)
 
 
 def _configuration(report: Mapping[str, Any]) -> Iterable[Metric]:

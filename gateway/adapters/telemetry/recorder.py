@@ -89,12 +89,15 @@ def make_record(
     journal: Callable[[], Mapping[str, Any]],
     configuration: Callable[[], Mapping[str, Any]] = dict,
     broken: Callable[[], Mapping[str, int]] = dict,
+    quotas: Callable[[], Mapping[str, str]] = dict,
+    policy: Callable[[], Mapping[str, Any]] = dict,
     lines: LineWriter,
     version: str,
     clock: Clock,
 ) -> Record:
     """The record as `settings` ask for it; `lines` takes the log. Metrics read the callables when they are asked for."""
-    metrics = Metrics(Sources(in_flight, breaker_states, lambda: lines.dropped, journal, configuration, broken))
+    sources = Sources(in_flight, breaker_states, lambda: lines.dropped, journal, configuration, broken, quotas, policy)
+    metrics = Metrics(sources)
     tracing, latencies = _tracing(settings, version, clock), Latencies()
     recorder = CallRecorder(metrics, CallLog(settings.log, lines.line), tracing, latencies, clock)
     return Record(recorder, metrics, latencies, tracing, lines)

@@ -29,8 +29,8 @@ class Plan:
     """Folders in which sockets may be made."""
     processes: int
     """Bound of processes and threads, the host's own among them."""
-    egress_port: int | None
-    """The TCP port that may be listened at and connected to; None: no internet sockets at all."""
+    ports: tuple[int, ...]
+    """The TCP ports that may be listened at and connected to; without any there are no internet sockets at all."""
     required: bool
 
 
@@ -86,7 +86,7 @@ def _walls(plan: Plan) -> tuple[tuple[tuple[str, ...], _Build], ...]:
         (("tasks",), _bound_processes),
         (("privileges",), _privileges),
         (("landlock",), _landlock),
-        (("syscalls", "network") if plan.egress_port is None else ("syscalls",), _syscalls),
+        (("syscalls",) if plan.ports else ("syscalls", "network"), _syscalls),
     )
 
 
@@ -134,14 +134,13 @@ def _landlock(plan: Plan) -> None:
     abi = landlock.abi()
     if abi == 0:
         raise _NoWall("this kernel has no Landlock, or it is switched off (Linux has it since 5.13)")
-    ports = () if plan.egress_port is None else (plan.egress_port,)
-    landlock.restrict(abi, landlock.Files(plan.readable, plan.writable, plan.sockets), ports)
+    landlock.restrict(abi, landlock.Files(plan.readable, plan.writable, plan.sockets), plan.ports)
 
 
 def _syscalls(plan: Plan) -> None:
     machine = seccomp.machine()
     try:
-        seccomp.install(seccomp.program(machine, internet=plan.egress_port is not None))
+        seccomp.install(seccomp.program(machine, internet=bool(plan.ports)))
     except seccomp.UnknownMachine:
         raise _NoWall(f"there is no filter of system calls for {machine}") from None
     except OSError as error:

@@ -17,8 +17,10 @@ from firebreak_runtime.log import Log
 from firebreak_runtime.methods import KINDS
 from firebreak_runtime.once import Once
 from firebreak_runtime.pool import Pool, PoolSize
+from firebreak_runtime.served import GatewayTls
 from firebreak_runtime.service_file import ServiceFile
 from firebreak_runtime.spawn import Spawner
+from firebreak_runtime.tls import ListenerTls
 from firebreak_runtime.worker_process import WorkerProcess
 from firebreak_runtime.zygote_process import Loaded, LoadFailed, Zygote, environment
 
@@ -33,7 +35,8 @@ class Surroundings:
 
     `listen` is where its host serves. `egress` is the address of the egress proxy, which is at port `proxy` of loopback for
     workers; "" and 0 where there is none. `secrets` is a folder, "" where there is none. `writable` are the folders in which
-    workers may change files, none where nothing restricts them.
+    workers may change files, none where nothing restricts them. `tls` is of the host's listener, `gateway_tls` of the workers'
+    way to the gateway.
     """
 
     service: ServiceFile
@@ -45,11 +48,20 @@ class Surroundings:
     proxy: int = 0
     secrets: str = ""
     writable: tuple[str, ...] = ()
+    tls: ListenerTls | None = None
+    gateway_tls: GatewayTls | None = None
 
     def command(self) -> list[str]:
         options = [("--service", self.service.folder), ("--gateway", self.gateway), ("--token-file", self.token_file)]
         options += [("--writable", folder) for folder in self.writable]
+        if self.gateway_tls is not None:
+            options += [(f"--gateway-{name}", file) for name, file in self.gateway_tls.files().items()]
         return [*self.zygote, *(str(part) for option in options for part in option)]
+
+    def tls_files(self) -> tuple[Path, ...]:
+        """Files of TLS that host and workers read."""
+        own = (self.tls.certificate, self.tls.key, self.tls.client_ca) if self.tls else ()
+        return tuple(dict.fromkeys((*own, *(self.gateway_tls.files().values() if self.gateway_tls else ()))))
 
     def variables(self, own: Mapping[str, str]) -> dict[str, str]:
         """The environment of zygote and workers, where the host's is `own`."""

@@ -24,9 +24,11 @@ from firebreak_runtime.log import Log
 from firebreak_runtime.options import read_options
 from firebreak_runtime.prove import Prover
 from firebreak_runtime.self_test_process import SelfTest
+from firebreak_runtime.served import GatewayTls
 from firebreak_runtime.server import Server
 from firebreak_runtime.service_file import ServiceFile, ServiceFileError, read_service_file
-from firebreak_runtime.walls import NOT_ENCLOSED, Walls, path_of, walls
+from firebreak_runtime.tls import ListenerTls
+from firebreak_runtime.walls import NOT_ENCLOSED, Walls, path_of, port_of, walls
 from firebreak_runtime.zygote_process import LoadFailed
 
 ZYGOTE = (sys.executable, "-I", "-m", "firebreak_runtime.zygote")
@@ -66,7 +68,7 @@ def _build_walls(options: argparse.Namespace, service: ServiceFile, way_out: soc
         writable=tuple(options.writable),
         sockets=(str(Path(listens).parent),) if listens else (),
         processes=service.processes,
-        egress_port=_port(way_out) or None,
+        ports=_ports(options, way_out),
         required=options.enclose == "required",
     )
     return walls(options.promise, NOT_ENCLOSED if options.enclose == "none" else enclose(plan))
@@ -89,7 +91,21 @@ def _surroundings(
         proxy=_port(way_out),
         secrets=options.secrets,
         writable=tuple(options.writable) if "landlock" in built.own else (),
+        tls=ListenerTls(options.tls_certificate, options.tls_key, options.tls_client_ca) if options.tls_key else None,
+        gateway_tls=_gateway_tls(options),
     )
+
+
+def _gateway_tls(options: argparse.Namespace) -> GatewayTls | None:
+    if options.gateway_ca is None:
+        return None
+    return GatewayTls(options.gateway_ca, options.tls_certificate, options.tls_key)
+
+
+def _ports(options: argparse.Namespace, way_out: socket.socket | None) -> tuple[int, ...]:
+    """All TCP ports that the service uses: none where its doors are sockets of this machine."""
+    doors = (port_of(options.listen), port_of(options.gateway), _port(way_out))
+    return tuple(sorted({port for port in (*doors, *options.port) if port}))
 
 
 def _port(way_out: socket.socket | None) -> int:
@@ -118,7 +134,7 @@ async def _serve(around: Surroundings, built: Walls, forwarder: Forwarder, log: 
     forwarding = asyncio.ensure_future(forwarder.run())
     try:
         await asyncio.sleep(0)
-        await server.start(host, prover, around.listen)
+        await server.start(host, prover, around.listen, around.tls)
         log.info("listening", address=around.listen, runtime=version("firebreak-runtime"))
         ending: set[asyncio.Future[Any]] = {running, asked}
         await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)

@@ -27,8 +27,36 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
         "--grace", type=_seconds, default=GRACE, help="seconds that calls get to finish when the host is asked to end"
     )
     parser.add_argument("--check", action="store_true", help="only load the service and say whether it can be")
+    _add_tls(parser)
     _add_walls(parser)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if wrong := _wrong_tls(options):
+        parser.error(wrong)
+    return options
+
+
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    own = (("certificate", "the listener's certificate"), ("key", "its key"), ("client-ca", "those who may connect"))
+    for name, what in own:
+        parser.add_argument(f"--tls-{name}", type=Path, metavar="FILE", help=f"PEM: {what}; all three together")
+    parser.add_argument(
+        "--gateway-ca",
+        type=Path,
+        metavar="FILE",
+        help="PEM: who signed the gateway's certificate; the listener's own, if any, is shown to the gateway",
+    )
+
+
+def _wrong_tls(options: argparse.Namespace) -> str:
+    """What makes no sense about files of TLS; "" where all does."""
+    own = (options.tls_certificate, options.tls_key, options.tls_client_ca)
+    if any(own) and not all(own):
+        return "--tls-certificate, --tls-key and --tls-client-ca come together"
+    if all(own) and options.listen.startswith("unix:"):
+        return "--tls-certificate, --tls-key and --tls-client-ca are for a --listen of host:port"
+    if options.gateway_ca and options.gateway.startswith("unix:"):
+        return "--gateway-ca is for a --gateway of host:port"
+    return ""
 
 
 def _add_walls(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +76,15 @@ def _add_walls(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--readable", action="append", default=[], help="path that may be read; everything by default")
     parser.add_argument("--writable", action="append", default=[], help="folder in which files may be changed")
+    parser.add_argument(
+        "--port",
+        type=int,
+        action="append",
+        default=[],
+        choices=range(1, 65536),
+        metavar="PORT",
+        help="TCP port that may be connected to beside those of --listen and --gateway, such as 53 for names",
+    )
     parser.add_argument("--egress", type=_unix, default="", help='"unix:PATH" of the egress proxy')
     parser.add_argument("--secrets", default="", help="folder of the service's secrets")
 

@@ -101,7 +101,8 @@ class Prover:
         doors = [door for door in map(path_of, (around.gateway, around.egress, around.listen)) if door]
         # Of a token the folder: it is replaced by another file that takes its name.
         token = around.token_file.parent if around.token_file.is_absolute() else around.token_file
-        own = [around.service.folder, *around.service.reads, token, *([around.secrets] if around.secrets else [])]
+        tls = [file.parent if file.is_absolute() else file for file in around.tls_files()]
+        own = [around.service.folder, *around.service.reads, token, *([around.secrets] if around.secrets else []), *tls]
         listens = path_of(around.listen)
         return Asked(
             files=tuple(asked.files),

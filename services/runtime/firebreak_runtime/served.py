@@ -11,15 +11,33 @@ from firebreak_runtime.service_file import ServiceFile
 
 
 @dataclass(frozen=True)
+class GatewayTls:
+    """PEM files of the way to the gateway: who signed its certificate, and the pair that is shown to it, if any.
+
+    They rotate, and each new worker reads them.
+    """
+
+    ca: Path
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def files(self) -> dict[str, Path]:
+        """Those that there are, by name."""
+        named = {"ca": self.ca, "certificate": self.certificate, "key": self.key}
+        return {name: file for name, file in named.items() if file is not None}
+
+
+@dataclass(frozen=True)
 class WorkerEnv:
     """What a worker knows of its surroundings: the gateway's gRPC address, the file that holds the service's token (it
-    rotates: read it for each call), the service itself, and the folders in which it may change files; none where nothing
-    restricts it."""
+    rotates: read it for each call), the service itself, the folders in which it may change files, none where nothing
+    restricts it, and how the way to the gateway is secured, None where it is as its address says."""
 
     gateway: str
     token_file: Path
     service: ServiceFile
     writable: tuple[str, ...] = ()
+    tls: GatewayTls | None = None
 
 
 class Served(Protocol):

@@ -23,6 +23,7 @@ from firebreak_runtime.methods import KINDS, Method
 from firebreak_runtime.prove import Prover, prove_request
 from firebreak_runtime.service_file import ServiceFile
 from firebreak_runtime.status import DETAILS, MESSAGE, details_of
+from firebreak_runtime.tls import ListenerTls, credentials, in_words
 
 T = TypeVar("T")
 HOST = "firebreak.v1.HostService"
@@ -49,19 +50,32 @@ class Server:
         self._in_flight = InFlight()
         self._tasks: set[asyncio.Future[None]] = set()
 
-    async def start(self, host: Host, prover: Prover, address: str) -> None:
-        """Listens; gRPC's threads start here and not before. Raises OSError if the address cannot be had."""
+    async def start(self, host: Host, prover: Prover, address: str, tls: ListenerTls | None = None) -> None:
+        """Listens; gRPC's threads start here and not before. With `tls` only those who show a certificate get a connection.
+
+        Raises OSError if the address cannot be had or a file of `tls` is of no use.
+        """
         self._server = grpc.aio.server(options=_OPTIONS)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers((self._handlers(host), self._about_host(prover)))
         names = (self._kind.name, HOST, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
-        try:
-            self._server.add_insecure_port(address)
-        except RuntimeError:
-            raise OSError(f"cannot listen on {address}") from None
+        self._bind(address, tls)
         await self._set_health(False)
         await self._server.start()
+
+    def _bind(self, address: str, tls: ListenerTls | None) -> None:
+        try:
+            live = credentials(tls, self._log) if tls is not None else None
+        except OSError as error:
+            raise OSError(in_words(error)) from None
+        try:
+            if live is None:
+                self._server.add_insecure_port(address)
+            else:
+                self._server.add_secure_port(address, live)
+        except RuntimeError:
+            raise OSError(f"cannot listen on {address}") from None
 
     def set_ready(self, ready: bool) -> None:
         """Sets the health of the server and of its service."""

@@ -57,3 +57,8 @@ def path_of(address: str) -> str:
     """The absolute path of "unix:PATH"; "" for any other address."""
     kind, _, path = address.partition(":")
     return str(Path(path).absolute()) if kind == "unix" else ""
+
+
+def port_of(address: str) -> int:
+    """The TCP port of "host:port" or "dns:///host:port"; 0 for a socket of this machine."""
+    return 0 if path_of(address) else int(address.rpartition(":")[2])

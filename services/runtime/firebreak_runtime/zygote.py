@@ -19,7 +19,7 @@ from firebreak_runtime.cause import full_text, safe_cause
 from firebreak_runtime.confine import memory_in_use
 from firebreak_runtime.errors import LoadError
 from firebreak_runtime.nursery import Nursery
-from firebreak_runtime.served import Served, WorkerEnv
+from firebreak_runtime.served import GatewayTls, Served, WorkerEnv
 from firebreak_runtime.service_file import ServiceFile, read_service_file
 
 Load = Callable[[ServiceFile], Served]
@@ -45,7 +45,9 @@ def main(arguments: Sequence[str], load: Load) -> int:
     _rehearse()
     _freeze()
     _tell(sock, served, description)
-    Nursery(sock, served, WorkerEnv(options.gateway, options.token_file, service, tuple(options.writable))).run()
+    tls = GatewayTls(options.gateway_ca, options.gateway_certificate, options.gateway_key)
+    env = WorkerEnv(options.gateway, options.token_file, service, tuple(options.writable), tls if tls.files() else None)
+    Nursery(sock, served, env).run()
     return 0
 
 
@@ -55,6 +57,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--gateway", required=True)
     parser.add_argument("--token-file", type=Path, required=True)
     parser.add_argument("--writable", action="append", default=[], help="folder in which workers may change files")
+    for name in ("ca", "certificate", "key"):
+        parser.add_argument(f"--gateway-{name}", type=Path, help="PEM file of the way to the gateway")
     parser.add_argument("--control", type=int, required=True, help="descriptor of the control socket")
     parser.add_argument("--parent", type=int, required=True, help="process id of the host")
     return parser.parse_args(arguments)

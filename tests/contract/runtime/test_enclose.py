@@ -31,7 +31,7 @@ PLAN: dict[str, Any] = {
     "writable": ["/tmp", "/dev/shm"],
     "sockets": [],
     "processes": 200,
-    "egress_port": None,
+    "ports": (),
     "required": False,
 }
 NEEDS = [name for name, need in vars(needs).items() if getattr(need, "__module__", "") == needs.__name__]
@@ -102,7 +102,7 @@ def plan(folder: Path, **more: Any) -> dict[str, Any]:
 @users
 @pytest.mark.parametrize("egress", [None, 3128])
 def test_the_walls_stand_and_are_claimed(who: dict[str, int], egress: int | None) -> None:
-    told = enclosed(plan={**PLAN, "egress_port": egress, "required": ABI > 0}, **who)
+    told = enclosed(plan={**PLAN, "ports": (egress,) if egress else (), "required": ABI > 0}, **who)
     wanted = ["limits", "privileges", "landlock", "syscalls"] + (["network"] if egress is None else [])
     assert told["promises"] == [promise for promise in wanted if promise != "landlock" or ABI > 0]
     assert set(told["missing"]) - {"landlock"} == {"tasks"}
@@ -194,9 +194,9 @@ def test_with_egress_only_the_proxy_is_reached_and_only_by_tcp(who: dict[str, in
         ("open_socket", inet6, datagram): "EAFNOSUPPORT",
         ("open_socket", inet, int(socket.SOCK_RAW)): "EAFNOSUPPORT",
     }
-    request = {"plan": {**PLAN, "egress_port": port}, **who}
+    request = {"plan": {**PLAN, "ports": (port,)}, **who}
     assert dict(zip(tries, tried(*map(list, tries), **request), strict=True)) == tries
-    request = {"plan": {**PLAN, "egress_port": free}, **who}
+    request = {"plan": {**PLAN, "ports": (free,)}, **who}
     assert tried(["listen", free], ["connect", free], ["connect", port], **request) == [
         "worked",
         "ECONNREFUSED",

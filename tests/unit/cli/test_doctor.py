@@ -35,6 +35,7 @@ def report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
         },
         "configuration": {"revision": "1", "error": "", "needs_restart": []},
         "journal": {"mode": "best-effort", "failing": "", "lost": 0},
+        "quotas": {"backend": "redis", "degraded": ""},
         "services": [
             service("calculator", promise("deny:stranger"), promise("allow:adds"), promise("network")),
             service("handbook", promise("deny:stranger"), promise("allow:finds")),
@@ -91,6 +92,14 @@ def test_all_is_well(report: dict[str, Any]) -> None:
     assert "12 s ago" in shown
     assert "all is well  promises: 6 held" in shown
     assert as_json()["well"] is True
+
+
+def test_a_listener_in_the_clear_is_told_and_not_held_against_the_gateway(report: dict[str, Any]) -> None:
+    report["gateway"]["plaintext"] = ["public"]
+    code, shown = doctor()
+    assert code == 0
+    assert "not in force: calls on listener public cross the network in the clear" in shown
+    assert "gateway  ready" in shown
 
 
 def test_a_named_service_is_shown_promise_by_promise(report: dict[str, Any]) -> None:
@@ -188,6 +197,7 @@ def test_why_a_process_is_not_there_is_the_launchers_to_say(report: dict[str, An
         ("configuration", {"needs_restart": ["admin"]}, "not in force before a restart: admin"),
         ("journal", {"failing": "disk full"}, "the journal cannot be written: disk full"),
         ("journal", {"lost": 3}, "3 calls went unrecorded"),
+        ("quotas", {"degraded": "Redis is gone"}, "quotas are not shared with other gateways now: Redis is gone"),
     ],
 )
 def test_what_is_configured_but_not_in_force_is_a_failure(
@@ -205,6 +215,15 @@ def test_a_policy_that_is_not_in_force_is_a_failure(report: dict[str, Any]) -> N
     code, shown = doctor()
     assert code == 1
     assert "the policy on disk is not in force: x.rego:3: unexpected }" in shown
+
+
+def test_an_engine_that_cannot_be_asked_is_told_once(report: dict[str, Any]) -> None:
+    report["gateway"]["policy"] |= {"error": "x.rego:3: unexpected }\nOPA is gone", "failing": "OPA is gone"}
+    code, shown = doctor()
+    assert code == 1
+    assert "policy cannot be asked, every call is denied: OPA is gone" in shown
+    assert "the policy on disk is not in force: x.rego:3: unexpected }" in shown
+    assert shown.count("OPA is gone") == 1
 
 
 def test_a_gateway_that_lets_strangers_in_is_a_failure(report: dict[str, Any]) -> None:

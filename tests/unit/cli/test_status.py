@@ -96,9 +96,33 @@ def test_a_service_that_is_not_ready_shows_the_launchers_reason_and_exit_code_1(
     assert as_json["services"][0]["restarts"] == 4
 
 
+def test_a_listener_in_the_clear_is_told(admin: dict[str, Any]) -> None:
+    words = "not in force: calls on listener public cross the network in the clear"
+    assert "in the clear" not in CliRunner().invoke(app, ["status"]).stdout
+    admin["gateway"]["plaintext"] = ["public"]
+    result = CliRunner().invoke(app, ["status"])
+    assert result.exit_code == 0
+    assert words in result.stdout
+
+
 def test_a_policy_that_is_not_in_force_is_told(admin: dict[str, Any]) -> None:
     admin["gateway"]["policy"]["error"] = "policies/x.rego:3: unexpected }"
     assert "not in force: policies/x.rego:3: unexpected }" in CliRunner().invoke(app, ["status"]).stdout
+
+
+def test_an_engine_that_cannot_be_asked_is_not_a_policy_that_is_wrong(admin: dict[str, Any]) -> None:
+    admin["gateway"]["policy"] |= {"error": "OPA is gone", "failing": "OPA is gone"}
+    shown = CliRunner().invoke(app, ["status"]).stdout
+    assert "policy cannot be asked, every call is denied: OPA is gone" in shown
+    assert "on disk" not in shown
+
+
+def test_quotas_that_are_not_shared_now_are_told(admin: dict[str, Any]) -> None:
+    admin["quotas"] = {"backend": "redis", "degraded": ""}
+    assert "quotas" not in CliRunner().invoke(app, ["status"]).stdout
+    admin["quotas"]["degraded"] = "Redis at redis:6379 does not answer"
+    shown = CliRunner().invoke(app, ["status"]).stdout
+    assert "quotas are not shared with other gateways now: Redis at redis:6379 does not answer" in shown
 
 
 def test_a_configuration_that_is_not_in_force_is_told(admin: dict[str, Any]) -> None:

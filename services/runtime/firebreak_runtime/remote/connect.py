@@ -56,16 +56,25 @@ class Proxies:
     missing: tuple[str, ...]
 
 
+def gateway_of(env: WorkerEnv) -> Gateway:
+    """The door out of a worker, secured as its host was told."""
+    if env.tls is None:
+        return Gateway(env.gateway, env.token_file)
+    from firebreak.client.connection import Tls
+
+    return Gateway(env.gateway, env.token_file, Tls(env.tls.ca, env.tls.certificate, env.tls.key))
+
+
 def tool(name: str, env: WorkerEnv, gateway: Gateway | None = None) -> RemoteTool:
     """The tool of the service `name`. Raises RemoteError."""
-    gateway = gateway or Gateway(env.gateway, env.token_file)
+    gateway = gateway or gateway_of(env)
     answer = gateway.call(tools.DESCRIBE, name, tools.describing(name), _DESCRIBE_TIMEOUT)
     return RemoteTool.from_spec(answer.spec, name, gateway)
 
 
 def chat_model(name: str, env: WorkerEnv, gateway: Gateway | None = None) -> RemoteChatModel:
     """The chat model of the service `name`. Raises RemoteError."""
-    gateway = gateway or Gateway(env.gateway, env.token_file)
+    gateway = gateway or gateway_of(env)
     answer = gateway.call(models.DESCRIBE, name, models.describing(name), _DESCRIBE_TIMEOUT)
     return RemoteChatModel.from_spec(answer.spec, name, gateway)
 
@@ -94,7 +103,7 @@ async def connect(
 
     A model that is not there is still a model: its calls fail until it is.
     """
-    gateway = Gateway(env.gateway, env.token_file)
+    gateway = gateway_of(env)
     until = clock() + wait
 
     async def patiently(make: Callable[[str, Gateway], Awaitable[T]], name: str) -> T | None:

@@ -198,3 +198,47 @@ async def test_a_refused_call_holds_no_place() -> None:
     assert (await refused(service, make_call(depth=1))).reason is Reason.DEPTH_EXCEEDED
     assert (await refused(service, make_call())).reason is Reason.RATE_LIMITED
     assert admitted == Admitted()
+
+
+class FakeQuotas:
+    """Tells each call to wait for `wait` seconds, after `takes` seconds; keeps what it was asked."""
+
+    def __init__(self, wait: float = 0.0, takes: float = 0.0) -> None:
+        self.wait, self.takes = wait, takes
+        self.asked: list[tuple[str, float, int]] = []
+
+    async def take(self, name: str, per_second: float, burst: int) -> float:
+        self.asked.append((name, per_second, burst))
+        await asyncio.sleep(self.takes)
+        return self.wait
+
+
+def sharing(quotas: FakeQuotas, inner: Service | None = None, **admission: Any) -> Service:
+    return admit(Admission(**admission), clock, lambda: False, shared=quotas)(inner or FakeService())
+
+
+@virtual_time
+async def test_the_rate_that_gateways_share_comes_behind_that_of_this_one() -> None:
+    quotas = FakeQuotas()
+    service = sharing(quotas, principal_rate=Rate(per_second=2.0, burst=1))
+    assert await service(make_call(principal="user:ada"), discard) == Finish()
+    await refused(service, make_call(principal="user:ada"))
+    assert quotas.asked == [("principal:user:ada", 2.0, 1)]
+
+
+@virtual_time
+async def test_a_shared_rate_that_is_used_up() -> None:
+    inner = FakeService()
+    error = await refused(sharing(FakeQuotas(0.5), inner), make_call(principal="user:ada"))
+    assert (error.reason, error.retry_after, error.quota) == (Reason.RATE_LIMITED, 0.5, "principal:user:ada")
+    assert inner.calls == 0
+
+
+@virtual_time
+async def test_who_waits_for_the_shared_rate_holds_a_place() -> None:
+    service = sharing(FakeQuotas(takes=1.0), in_flight=1)
+    waiting = asyncio.ensure_future(service(make_call(), discard))
+    await asyncio.sleep(0.5)
+    assert (await refused(service, make_call())).reason is Reason.OVERLOADED
+    assert await waiting == Finish()
+    assert await service(make_call(), discard) == Finish()

@@ -284,3 +284,33 @@ def test_a_target_that_is_configured_anew_has_its_own_places_and_shows_them() ->
     assert bulkheads.snapshots() == {"calculator": ConcurrencySnapshot(running=1, waiting=0)}
     del old, new
     assert bulkheads.snapshots() == {}, "what is gone leaves nothing behind"
+
+
+class FakeQuotas:
+    """Tells each call to wait for `wait` seconds; keeps what it was asked."""
+
+    def __init__(self, wait: float) -> None:
+        self.wait = wait
+        self.asked: list[tuple[str, float, int]] = []
+
+    async def take(self, name: str, per_second: float, burst: int) -> float:
+        self.asked.append((name, per_second, burst))
+        return self.wait
+
+
+@virtual_time
+async def test_the_rate_that_gateways_share_comes_behind_that_of_this_one() -> None:
+    quotas, target = FakeQuotas(0.0), make_target(limits=Limits(rate=Rate(per_second=4.0, burst=1)))
+    service = bulkhead(clock, shared=quotas)(FakeService())
+    assert await service(make_call(target), discard) == Finish()
+    await refused(service(make_call(target), discard))
+    assert quotas.asked == [("target:calculator", 4.0, 1)]
+
+
+@virtual_time
+async def test_a_shared_rate_that_is_used_up() -> None:
+    inner, bulkheads = FakeService(), Bulkheads(clock)
+    error = await refused(bulkhead(clock, bulkheads, FakeQuotas(0.5))(inner)(make_call(make_target()), discard))
+    assert (error.reason, error.retry_after, error.quota) == (Reason.RATE_LIMITED, 0.5, "target:calculator")
+    assert inner.calls == 0
+    assert all(seen == EMPTY for seen in bulkheads.snapshots().values())

@@ -245,6 +245,34 @@ def test_the_file_with_the_journals_connection_string_must_be_there(folder: Path
     assert loaded.missing_files() == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://x",
+        "redis://",
+        "redis://:secret@x",
+        "redis://a:secret@x/0",
+        "redis://x:secret/0",
+        "redis://x/y",
+        "redis://x?db=secret",
+    ],
+)
+def test_an_address_of_redis_is_sound_and_holds_no_password(folder: Path, address: str) -> None:
+    (found,) = gateway(folder, new=f"quotas: {{redis: '{address}'}}\n")
+    assert "is written like" in found
+    assert "secret" not in found
+
+
+def test_quotas_are_those_of_each_gateway_unless_said(folder: Path) -> None:
+    assert load(folder / "firebreak.yaml").config.quotas is None
+    assert gateway(folder, new="quotas: {redis: 'rediss://user@x:6380/1', other: 1}\n") != []
+    (folder / "firebreak.yaml").write_text(f"{GATEWAY}quotas: {{redis: 'redis://x', password_file: none}}\n")
+    quotas = load(folder / "firebreak.yaml").config.quotas
+    assert quotas is not None
+    assert (quotas.timeout, quotas.when_gone) == (0.05, "local")
+    assert ["none" in str(each) for each in load(folder / "firebreak.yaml").missing_files()].count(True) == 1
+
+
 def test_everything_that_is_wrong_is_told_at_once_in_order(folder: Path) -> None:
     service(folder, "calculator", "effect: READ", "effect: NO")
     service(folder, "router", "kind: model", "kind: modal")
@@ -292,6 +320,36 @@ def test_named_files_that_are_not_there_are_told_with_their_line(folder: Path) -
     for name in ("a.crt", "a.key", "ca.crt", "jwks.json"):
         (folder / name).touch()
     assert loaded.missing_files() == []
+
+
+def test_files_for_fetching_keys_and_for_the_way_to_services_must_be_there(folder: Path) -> None:
+    issuer = "{name: users, issuer: a, audience: b, jwks: 'https://a', ca_file: pod.crt, token_file: pod.token}"
+    tls = "\n    tls: {ca: ca.crt, certificate: own.crt, key: own.key}"
+    text = GATEWAY.replace("session_keys: keys", f"session_keys: keys\n  issuers:\n    - {issuer}")
+    text = text.replace("address: unix:router.sock", f"address: dns:///router:7600{tls}")
+    (folder / "firebreak.yaml").write_text(text)
+    (folder / "keys").mkdir()
+    loaded = load(Path("firebreak.yaml"))
+    missing = [str(problem).partition(": ")[2] for problem in loaded.missing_files()]
+    assert missing == [
+        "identity.issuers[0].ca_file: there is no file pod.crt",
+        "identity.issuers[0].token_file: there is no file pod.token",
+        "services[2].tls.ca: there is no file ca.crt",
+        "services[2].tls.certificate: there is no file own.crt",
+        "services[2].tls.key: there is no file own.key",
+    ]
+    for name in ("pod.crt", "pod.token", "ca.crt", "own.crt", "own.key"):
+        (folder / name).touch()
+    assert loaded.missing_files() == []
+
+
+@pytest.mark.parametrize("address", ["dns:///router", "dns:///unix:/s", "dns://1.1.1.1/router:1", "dns:router:1"])
+def test_a_name_to_look_up_is_written_with_its_port(folder: Path, address: str) -> None:
+    assert gateway(folder, "address: unix:router.sock", f"address: {address}")
+
+
+def test_a_listener_is_no_name_to_look_up(folder: Path) -> None:
+    assert gateway(folder, "address: 127.0.0.1:7500", "address: dns:///localhost:7500\n    plaintext: true")
 
 
 def test_the_shipped_configuration_is_right() -> None:

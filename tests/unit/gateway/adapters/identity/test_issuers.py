@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from gateway.adapters.identity.issuers import counted
+from gateway.adapters.identity.jws import BadTokenError
 from gateway.config import Identity, Issuer
 from gateway.errors import CallError
 from tests.unit.gateway.adapters.identity.world import ASSISTANT_URI, World, bearer, call, ec_key, key_set, sign
@@ -77,3 +81,66 @@ def test_issuers_that_clash_stop_the_start(world: World, change: dict[str, str])
 def test_keys_come_from_a_file_or_https_only(world: World, jwks: str) -> None:
     with pytest.raises(ValueError, match="https"):
         world.made(config=world.config(jwks=jwks))
+
+
+NAMESPACE = "system:serviceaccount:agents:"
+
+
+def of_namespace(world: World, prefix: str = "workload:") -> Identity:
+    """A third issuer, whose subjects count in one namespace only."""
+    config = with_other(world, prefix)
+    counted = config.issuers[2].model_copy(update={"subject_prefix": NAMESPACE})
+    return config.model_copy(update={"issuers": (*config.issuers[:2], counted)})
+
+
+async def test_the_subjects_prefix_is_taken_away_before_the_issuers_own_is_put_there(world: World) -> None:
+    made = world.made(config=of_namespace(world))
+    principal, _ = await made.authenticator.authenticate(call(bearer(other_token(world, f"{NAMESPACE}assistant"))))
+    assert (principal.id, principal.issuer) == ("workload:assistant", "other")
+
+
+@pytest.mark.parametrize(
+    "sub",
+    [
+        "assistant",
+        NAMESPACE,
+        f"{NAMESPACE}:",
+        f"{NAMESPACE}other:assistant",
+        f"{NAMESPACE}{NAMESPACE}assistant",
+        f" {NAMESPACE}assistant",
+        f"{NAMESPACE.upper()}assistant",
+        "system:serviceaccount:agents",
+        "system:serviceaccount:agents-2:assistant",
+        "system:serviceaccount:other:assistant",
+    ],
+)
+async def test_no_other_subject_counts(world: World, sub: str) -> None:
+    made = world.made(config=of_namespace(world))
+    with pytest.raises(CallError, match="subject_prefix"):
+        await made.authenticator.authenticate(call(bearer(other_token(world, sub))))
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sub=st.text(alphabet="a:systemerviccountagnt-", max_size=40) | st.just(NAMESPACE).map(lambda it: it + "a:b"))
+def test_only_what_begins_with_it_and_holds_nothing_more_to_take_apart(world: World, sub: str) -> None:
+    issuer = of_namespace(world).issuers[2]
+    for subject in (sub, NAMESPACE + sub):
+        counts = subject.startswith(NAMESPACE) and subject != NAMESPACE and subject.count(":") == NAMESPACE.count(":")
+        if counts:
+            assert NAMESPACE + counted(issuer, subject) == subject
+        else:
+            with pytest.raises(BadTokenError):
+                counted(issuer, subject)
+
+
+async def test_what_remains_cannot_reach_into_another_issuers_names(world: World) -> None:
+    made = world.made(config=of_namespace(world, ""))
+    principal, _ = await made.authenticator.authenticate(call(bearer(other_token(world, f"{NAMESPACE}developer"))))
+    assert principal.id == "developer"
+    with pytest.raises(CallError, match="subject_prefix"):
+        await made.authenticator.authenticate(call(bearer(other_token(world, f"{NAMESPACE}user:developer"))))
+
+
+def test_issuers_with_the_same_prefix_clash_whatever_their_subjects_begin_with(world: World) -> None:
+    with pytest.raises(ValueError, match="two issuers"):
+        world.made(config=of_namespace(world, "user:"))

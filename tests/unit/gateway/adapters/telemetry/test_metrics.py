@@ -146,6 +146,25 @@ def test_the_configuration_shows_how_often_it_was_read_and_whether_it_is_in_forc
     assert value(shown, "firebreak_configuration_needs_restart") == 0
 
 
+def test_the_policy_shows_since_when_it_is_in_force_and_whether_the_files_are() -> None:
+    report: dict[str, object] = {"loaded": 1_700_000_000.5, "error": "main.rego:3: rego_parse_error"}
+    shown = Metrics(Sources(lambda: 0, dict, lambda: 0, dict, policy=lambda: report))
+    assert value(shown, "firebreak_policy_loaded_timestamp_seconds") == 1_700_000_000.5
+    assert value(shown, "firebreak_policy_error") == 1
+    report["error"] = ""
+    assert value(shown, "firebreak_policy_error") == 0
+
+
+def test_where_no_policy_is_followed_there_are_no_numbers_of_it() -> None:
+    assert value(Metrics(Sources(lambda: 0, dict, lambda: 0, dict)), "firebreak_policy_error") is None
+
+
+@pytest.mark.parametrize(("why", "shown"), [("Redis is gone", 1), ("", 0)])
+def test_quotas_that_cannot_be_asked(why: str, shown: int) -> None:
+    sources = Sources(lambda: 0, dict, lambda: 0, dict, quotas=lambda: {"backend": "redis", "degraded": why})
+    assert value(Metrics(sources), "firebreak_quotas_degraded") == shown
+
+
 def test_a_transaction_of_the_journal_is_in_the_bucket_of_its_time() -> None:
     counted = metrics()
     counted.committed(0.004)

@@ -21,6 +21,10 @@ class TlsError(Exception):
     """A listener's certificate, key or client CA cannot be used; the text says which file and why."""
 
 
+Stamp = tuple[tuple[int, int, int], ...]
+"""What changes when one of several files is written or replaced: mtime, size and inode of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Files:
     """Contents of the PEM files, and what their folders said of them when they were read."""
@@ -28,7 +32,7 @@ class _Files:
     certificate: bytes
     key: bytes
     client_ca: bytes | None
-    stamp: tuple[tuple[int, int, int], ...]
+    stamp: Stamp
 
 
 class LiveCertificate:
@@ -43,7 +47,7 @@ class LiveCertificate:
         self._paths = [root / path for path in (tls.certificate, tls.key, tls.client_ca) if path is not None]
         self._lock = threading.Lock()
         self._files = _read(self._paths)
-        self._failed: tuple[tuple[int, int, int], ...] = ()
+        self._failed: Stamp = ()
         self.error = ""
 
     def credentials(self) -> Any:
@@ -80,7 +84,27 @@ def _configuration(files: _Files) -> Any:
     )
 
 
-def _stamp(paths: list[Path]) -> tuple[tuple[int, int, int], ...]:
+def stamp_of(paths: list[Path]) -> Stamp:
+    """The stamp of files as they are now. Raises TlsError."""
+    try:
+        return _stamp(paths)
+    except OSError as error:
+        raise TlsError(f"{error.filename}: {error.strerror}") from error
+
+
+def read_client(paths: list[Path]) -> list[bytes]:
+    """The checked contents of authorities and, where given, certificate and key. Raises TlsError."""
+    try:
+        contents = [path.read_bytes() for path in paths]
+    except OSError as error:
+        raise TlsError(f"{error.filename}: {error.strerror}") from error
+    _certificate(paths[0], contents[0])
+    if len(paths) > 1:
+        _check_pair(paths[1:], contents[1:])
+    return contents
+
+
+def _stamp(paths: list[Path]) -> Stamp:
     stats = [path.stat() for path in paths]
     return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats)
 

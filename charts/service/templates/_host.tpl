@@ -1,0 +1,97 @@
+{{/* Arguments of the service's host; the image's entrypoint is the interpreter with `-I -m firebreak_runtime`. */}}
+{{- define "firebreak-service.args" -}}
+- --service=/app/service
+- --listen=0.0.0.0:7600
+- --gateway={{ .Values.gateway.address }}
+- --token-file=/var/run/secrets/firebreak/token
+- --grace={{ include "firebreak-service.grace" . }}
+- --enclose=best-effort
+- --readable=/
+- --writable=/tmp
+- --writable=/dev/shm
+{{- /* Names are asked for over TCP (see dnsConfig): the host's walls leave no UDP. */}}
+- --port=53
+{{- range .Values.egress | uniq }}
+- --port={{ .port }}
+{{- end }}
+{{- if .Values.secret }}
+- --secrets=/var/run/secrets/service
+{{- end }}
+{{- if ne .Values.tls.mode "off" }}
+- --tls-certificate=/etc/firebreak/tls/tls.crt
+- --tls-key=/etc/firebreak/tls/tls.key
+- --tls-client-ca=/etc/firebreak/tls/ca.crt
+- --gateway-ca=/etc/firebreak/tls/ca.crt
+{{- end }}
+{{- end -}}
+
+{{/*
+How the kubelet asks. Its gRPC probe speaks no TLS: with it only the listening port is asked for, and whether the service
+answers is left to the gateway, which proves that of each service before it sends calls.
+*/}}
+{{- define "firebreak-service.asks" -}}
+{{- if eq .Values.tls.mode "off" -}}
+grpc:
+  port: 7600
+{{- else -}}
+tcpSocket:
+  port: grpc
+{{- end }}
+timeoutSeconds: 3
+{{- end -}}
+
+{{/*
+Health is NOT_SERVING while the object is loaded, at the start and again after a crash: a start gets the whole
+start_timeout, and a pod that serves nothing is ended only when loading it again would have had the time to help.
+*/}}
+{{- define "firebreak-service.probes" -}}
+{{- $start := include "firebreak-service.start" . | int -}}
+startupProbe:
+  {{- include "firebreak-service.asks" . | nindent 2 }}
+  periodSeconds: 2
+  failureThreshold: {{ add (div $start 2) 5 }}
+readinessProbe:
+  {{- include "firebreak-service.asks" . | nindent 2 }}
+  periodSeconds: 5
+  failureThreshold: 2
+livenessProbe:
+  {{- include "firebreak-service.asks" . | nindent 2 }}
+  periodSeconds: 10
+  failureThreshold: {{ add (div $start 10) 3 }}
+{{- end -}}
+
+{{- define "firebreak-service.mounts" -}}
+- name: service
+  mountPath: /app/service/service.yaml
+  subPath: service.yaml
+  readOnly: true
+- {{ include "firebreak-common.tokenMount" . | indent 2 | trim }}
+- {{ include "firebreak-common.scratchMount" . | indent 2 | trim }}
+{{- if .Values.secret }}
+- name: secret
+  mountPath: /var/run/secrets/service
+  readOnly: true
+{{- end }}
+{{- if ne .Values.tls.mode "off" }}
+- {{ include "firebreak-common.tlsMount" . | indent 2 | trim }}
+{{- end }}
+{{- end -}}
+
+{{- define "firebreak-service.volumes" -}}
+- name: service
+  configMap:
+    name: {{ .Values.service.name }}
+- {{ include "firebreak-common.tokenVolume" . | indent 2 | trim }}
+- {{ include "firebreak-common.scratchVolume" .Values.resources.scratch | indent 2 | trim }}
+{{- with .Values.secret }}
+- name: secret
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- if ne .Values.tls.mode "off" }}
+{{- $of := dict "root" . "tls" .Values.tls }}
+{{- include "firebreak-service.who" $of }}
+- {{ include "firebreak-common.tlsVolume" $of | indent 2 | trim }}
+{{- end }}
+{{- end -}}

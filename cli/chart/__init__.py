@@ -1,0 +1,1 @@
+"""Values for the Helm charts, derived from firebreak.yaml and each service.yaml."""

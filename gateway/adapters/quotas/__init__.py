@@ -1,0 +1,1 @@
+"""Rates that several gateways share: a token bucket for each name in one Redis."""

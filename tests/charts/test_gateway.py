@@ -1,0 +1,201 @@
+"""What charts/gateway promises of its pods, read from the objects; its configuration is loaded by the gateway's own reader."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.adapters.config_files import Loaded, load
+from tests.charts.cases import GATEWAY
+from tests.charts.helpers import Object, ci, ci_values, container, containers, one, refusal, render
+
+CASES = {"plain": {}, **GATEWAY}
+NAME = "firebreak-gateway"
+MOUNTED = "/etc/firebreak"
+
+
+def objects(over: Any = None, base: str = "minimal") -> list[Object]:
+    return render("gateway", ci_values("gateway", base), over or {})
+
+
+def pod(made: list[Object]) -> Object:
+    spec: Object = one(made, "Deployment")["spec"]["template"]["spec"]
+    return spec
+
+
+def gateway(made: list[Object]) -> Object:
+    return container(one(made, "Deployment"), "gateway")
+
+
+def put(made: list[Object], folder: Path) -> Path:
+    """Writes what the pod would see at /etc/firebreak, as its volumes say, and returns firebreak.yaml."""
+    volumes = {volume["name"]: volume for volume in pod(made)["volumes"]}
+    for mount in gateway(made)["volumeMounts"]:
+        for kind, source in sources(volumes[mount["name"]]):
+            for key, path in items(made, kind, source):
+                place = mount["mountPath"] if "subPath" in mount else f"{mount['mountPath']}/{path}"
+                if place.startswith(MOUNTED):
+                    write(folder / place.removeprefix(f"{MOUNTED}/"), content(made, kind, source, key), folder)
+    return folder / "firebreak.yaml"
+
+
+def sources(volume: Object) -> list[tuple[str, Object]]:
+    listed = volume.get("projected", {}).get("sources", [volume])
+    return [(kind, each[kind]) for each in listed for kind in ("configMap", "secret") if kind in each]
+
+
+def items(made: list[Object], kind: str, source: Object) -> list[tuple[str, str]]:
+    if "items" in source:
+        return [(item["key"], item["path"]) for item in source["items"]]
+    found = _find(made, kind, source)
+    names = list(found["data"]) if found else ["tls.crt", "tls.key", "ca.crt"]  # a Secret of the user's
+    return [(name, name) for name in names]
+
+
+def content(made: list[Object], kind: str, source: Object, key: str) -> str:
+    found = _find(made, kind, source)
+    if found is None:
+        return "somebody else's"
+    text: str = found["data"][key]
+    return base64.b64decode(text).decode() if kind == "secret" else text
+
+
+def _find(made: list[Object], kind: str, source: Object) -> Object | None:
+    wanted = ("ConfigMap", source.get("name")) if kind == "configMap" else ("Secret", source.get("secretName"))
+    return next((item for item in made if (item["kind"], item["metadata"]["name"]) == wanted), None)
+
+
+def write(file: Path, text: str, folder: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text.replace(MOUNTED, str(folder)))
+
+
+def loaded(made: list[Object], folder: Path) -> Loaded:
+    """The gateway's reader on these files, but those in /var/run and /tmp, which only a pod has."""
+    return load(put(made, folder))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_gateway_loads_its_configuration(case: str, tmp_path: Path):
+    found = loaded(objects(CASES[case]), tmp_path)
+    values = ci_values("gateway", "minimal")
+    assert [config.name for _, config in found.services] == sorted(values["services"])
+    assert found.config.drain == 15
+
+
+@pytest.mark.parametrize("name", [file.name.removesuffix("-values.yaml") for file in ci("gateway")])
+def test_the_gateway_loads_the_configuration_of_its_examples(name: str, tmp_path: Path):
+    found = loaded(objects({}, name), tmp_path)
+    values = ci_values("gateway", name)
+    assert sorted(config.name for _, config in found.services) == sorted(values["services"])
+    for path, text in values["policies"].items():
+        written = next(file for file in tmp_path.rglob(Path(path).name) if str(file).endswith(path))
+        assert written.read_text().rstrip() == text.rstrip()
+
+
+def test_only_subjects_of_the_own_namespace_are_services(tmp_path: Path):
+    issuer = loaded(objects(), tmp_path).config.identity.issuers[0]
+    assert (issuer.subject_prefix, issuer.prefix, issuer.audience) == (
+        "system:serviceaccount:agents:", "service:", "firebreak",
+    )  # fmt: skip
+
+
+def test_users_are_a_second_issuer(tmp_path: Path):
+    issuers = loaded(objects(GATEWAY["users"]), tmp_path).config.identity.issuers
+    assert [issuer.prefix for issuer in issuers] == ["service:", "user:"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_token_but_asked_for_and_walls_around_each_container(case: str):
+    made = objects(CASES[case])
+    spec = pod(made)
+    assert one(made, "ServiceAccount")["automountServiceAccountToken"] is spec["automountServiceAccountToken"] is False
+    assert "serviceAccountToken" not in json.dumps(spec["volumes"])
+    for each in containers(one(made, "Deployment")):
+        walls = each["securityContext"]
+        assert walls["readOnlyRootFilesystem"] is walls["runAsNonRoot"] is True
+        assert walls["privileged"] is walls["allowPrivilegeEscalation"] is False
+        assert (walls["capabilities"], walls["seccompProfile"]) == ({"drop": ["ALL"]}, {"type": "RuntimeDefault"})
+        assert each["resources"]["limits"] == each["resources"]["requests"]
+
+
+def test_limits_are_the_values():
+    over = {"resources": {"memory": "1Gi", "cpu": "2", "ephemeralStorage": "300Mi", "scratch": "48Mi"}}
+    made = objects(over)
+    expected = {"memory": "1Gi", "cpu": "2", "ephemeral-storage": "300Mi"}
+    assert gateway(made)["resources"]["limits"] == expected
+    assert next(v for v in pod(made)["volumes"] if v["name"] == "scratch")["emptyDir"]["sizeLimit"] == "48Mi"
+
+
+@pytest.mark.parametrize(("seconds", "before"), [(15, 5), (60, 10)])
+def test_a_pod_that_ends_has_the_time_for_all_that_it_promises(seconds: int, before: int, tmp_path: Path):
+    made = objects({"drain": {"seconds": seconds, "preStop": before}})
+    waits = re.search(r"sleep\((\d+)\)", gateway(made)["lifecycle"]["preStop"]["exec"]["command"][-1])
+    assert waits is not None and int(waits[1]) == before
+    assert loaded(made, tmp_path).config.drain == seconds
+    assert pod(made)["terminationGracePeriodSeconds"] == before + seconds + 15
+
+
+def test_probes_ask_the_admin_port():
+    made = gateway(objects())
+    asked = {name: made[f"{name}Probe"]["httpGet"] for name in ("startup", "readiness", "liveness")}
+    assert {each["port"] for each in asked.values()} == {"admin"}
+    assert (asked["readiness"]["path"], asked["liveness"]["path"]) == ("/readyz", "/healthz")
+    assert {port["name"]: port["containerPort"] for port in made["ports"]} == {"grpc": 7500, "admin": 7501}
+
+
+def test_with_autoscaling_nobody_else_says_how_many():
+    made = objects(GATEWAY["autoscaled"])
+    scaler = one(made, "HorizontalPodAutoscaler")["spec"]
+    assert "replicas" not in one(made, "Deployment")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"], scaler["scaleTargetRef"]["name"]) == (2, 10, NAME)
+    metric = scaler["metrics"][0]["pods"]
+    assert (metric["metric"]["name"], metric["target"]["averageValue"]) == ("firebreak_calls_in_flight", "200")
+
+
+def test_keys_are_made_once_or_given():
+    made = objects()
+    secret = one(made, "Secret", "firebreak-session-keys")
+    ((file, text),) = secret["data"].items()
+    key = json.loads(base64.b64decode(text))
+    assert file == f"{key['kid']}.json" and len(base64.urlsafe_b64decode(key["k"] + "=")) == 32
+    assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    given = objects(GATEWAY["own-keys"])
+    assert not [item for item in given if item["kind"] == "Secret"]
+    assert next(v for v in pod(given)["volumes"] if v["name"] == "session-keys")["secret"]["secretName"] == "kept"
+
+
+def test_opa_listens_to_its_own_pod_only():
+    opa = container(one(objects(GATEWAY["opa"]), "Deployment"), "opa")
+    assert "--addr=127.0.0.1:8181" in opa["args"]
+
+
+def test_policies_and_limits_arrive_without_a_new_pod():
+    def template(over: Any) -> Any:
+        return one(objects(over), "Deployment")["spec"]["template"]
+
+    name = next(iter(ci_values("gateway", "minimal")["services"]))
+    path = next(iter(ci_values("gateway", "minimal")["policies"]))
+    assert template({"policies": {path: "# another\n"}, "services": {name: {"limits": {"queue": 3}}}}) == template({})
+    assert template({"admission": {"inFlight": 7}})["metadata"] != template({})["metadata"]
+    followed = [m["name"] for m in gateway(objects())["volumeMounts"] if "subPath" not in m]
+    assert {"services", "policies"} <= set(followed)
+
+
+def test_names_are_the_contract_and_the_release_is_the_instance():
+    made = render("gateway", ci_values("gateway", "minimal"), release="blue")
+    assert {item["metadata"]["name"] for item in made if item["kind"] in ("Deployment", "Service")} == {NAME}
+    spec = one(made, "Service")["spec"]
+    assert spec["selector"] == {"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": "blue"}
+    assert spec.get("clusterIP") is None and {port["port"] for port in spec["ports"]} >= {7500}
+
+
+@pytest.mark.parametrize("missing", [("serviceAccounts", "issuer"), ("serviceAccounts", "jwks")])
+def test_what_must_be_given_is_asked_for(missing: tuple[str, str]):
+    outer, inner = missing
+    assert inner in refusal("gateway", ci_values("gateway", "minimal"), {outer: {inner: ""}})
