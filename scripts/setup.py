@@ -392,6 +392,13 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
+def outside(prefix: Path, base: Path) -> list[str]:
+    """The Python to start again with where the one that runs is in .venv, which may be made anew; else empty."""
+    if prefix.resolve() != (ROOT / ".venv").resolve():
+        return []
+    return [str(base / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")]
+
+
 def set_up(what: str, names: list[str]) -> int:
     """Does what the command line asks for and returns the exit code; raises SetupError."""
     if what not in ("run", "dev", "service", "parquet", "uv") or bool(names) != (what == "service"):
@@ -417,4 +424,6 @@ def set_up(what: str, names: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if python := outside(Path(sys.prefix), Path(sys.base_prefix)):
+        os.execv(python[0], [*python, *sys.argv])  # noqa: S606 - a program with its arguments needs none
     sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import functools
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -14,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
-import pytest
 import yaml
+
+from tests.programs import needed
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATIONS = sorted(file.parent.name for file in ROOT.glob("charts/*/Chart.yaml") if file.parent.name != "common")
@@ -27,15 +27,8 @@ Object = dict[str, Any]
 
 
 def find_helm() -> str:
-    """The program. Without it the test is skipped, and says what to do; where tools are required, as in CI, it fails."""
-    installed = ROOT / ".firebreak" / "tools" / "bin" / "helm"
-    found = str(installed) if installed.exists() else shutil.which("helm")
-    if found is None:
-        missing = "this test needs the real Helm, which is not installed: run 'make tools'"
-        if os.environ.get("FIREBREAK_TOOLS") == "required":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+    """The program; see `needed`."""
+    return needed("helm", "Helm")
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from gateway.adapters.policy.bundle import canonical
 from gateway.adapters.policy.problems import Unreachable
 from gateway.config import Opa
 from gateway.policy import PolicyError
+from gateway.questions import Questions
 
 T = TypeVar("T")
 
@@ -43,30 +43,13 @@ class OpaConnection:
         self._breaker = CircuitBreaker(
             failure_threshold=_FAILURES, recovery_timeout=_OPEN_FOR, expected_exception=Unreachable
         )
-        self._asking: set[asyncio.Task[object]] = set()
+        self._questions = Questions[object](lambda: Unreachable("the connection to OPA is being closed"))
 
     async def ask(self, package: str, rule: str, document: Mapping[str, Any]) -> object:
-        """A decision within the timeout; None where undefined. Raises PolicyError.
-
-        A caller that gives up does not end the question: to the breaker a cancelled one would look like a success.
-        """
+        """A decision within the timeout; None where undefined. Raises PolicyError."""
         if self._breaker.opened:
             raise Unreachable(f"OPA at {self._url} failed {_FAILURES} times in a row; it is asked again in a moment")
-        question = self._breaker.call_async(self._query, True, package, rule, document)
-        task = asyncio.ensure_future(question)
-        self._asking.add(task)
-        task.add_done_callback(self._asked)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():  # by `close`; the caller itself was not cancelled
-                raise Unreachable("the connection to OPA is being closed") from None
-            raise
-
-    def _asked(self, task: asyncio.Task[object]) -> None:
-        self._asking.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at here too, for when the caller has gone
+        return await self._questions.ask(self._breaker.call_async(self._query, True, package, rule, document))
 
     async def query(self, package: str, rule: str, document: Mapping[str, Any]) -> object:
         """The value of a rule; None where undefined. Raises PolicyError."""
@@ -126,8 +109,7 @@ class OpaConnection:
 
     async def close(self) -> None:
         """Closes every session; questions under way fail."""
-        for task in tuple(self._asking):
-            task.cancel()
+        self._questions.close()
         await self._retire()
         await self._retire()
 

@@ -11,6 +11,7 @@ from circuitbreaker import CircuitBreaker
 from gateway.adapters.quotas.store import Gone, Store
 from gateway.config import Quotas
 from gateway.errors import CallError, Reason
+from gateway.questions import Questions
 
 _log = structlog.get_logger("firebreak.quotas")
 
@@ -38,7 +39,7 @@ class SharedQuotas:
         self._refuse = config.when_gone == "refuse"
         self._sleep = sleep
         self._breaker = CircuitBreaker(failure_threshold=_FAILURES, recovery_timeout=_LOOK, expected_exception=Gone)
-        self._asking: set[asyncio.Task[float]] = set()
+        self._questions = Questions[float](lambda: Gone("the connection to Redis is being closed"))
         self._why = ""
         self._degraded = ""
 
@@ -47,7 +48,7 @@ class SharedQuotas:
         try:
             if not self._breaker.closed:
                 raise Gone(self._why)
-            return await self._undisturbed(name, per_second, burst)
+            return await self._questions.ask(self._ask(name, per_second, burst))
         except Gone:
             if not self._refuse:
                 return 0.0  # the bucket in this process let the call through
@@ -71,8 +72,7 @@ class SharedQuotas:
 
     async def close(self) -> None:
         """Ends questions under way and every connection."""
-        for task in tuple(self._asking):
-            task.cancel()
+        self._questions.close()
         await self._store.close()
 
     async def _look(self) -> None:
@@ -80,23 +80,6 @@ class SharedQuotas:
             await self._ask(*_PROBE)
         except Gone:
             pass  # `_ask` has noted it
-
-    async def _undisturbed(self, *question: object) -> float:
-        """A caller that gives up does not end its question: to the breaker a cancelled one would look like a success."""
-        task = asyncio.ensure_future(self._ask(*question))  # type: ignore[arg-type]
-        self._asking.add(task)
-        task.add_done_callback(self._asked)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():  # by `close`; the caller itself was not cancelled
-                raise Gone("the connection to Redis is being closed") from None
-            raise
-
-    def _asked(self, task: asyncio.Task[float]) -> None:
-        self._asking.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at here too, for when the caller has gone
 
     async def _ask(self, name: str, per_second: float, burst: int) -> float:
         """Raises Gone, and keeps in mind how the store is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +19,8 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     about = "Serves one agent, tool, model, retriever or embeddings object."
     parser = argparse.ArgumentParser(prog="firebreak_runtime", description=about)
     parser.add_argument("--service", type=Path, required=True, help="folder of service.yaml")
-    parser.add_argument("--listen", required=True, help='"unix:PATH" or "host:port"')
-    parser.add_argument("--gateway", required=True, help="address of the gateway, for agents")
+    parser.add_argument("--listen", type=_address, required=True, help='"unix:PATH" or "host:port"')
+    parser.add_argument("--gateway", type=_address, required=True, help="address of the gateway, for agents")
     parser.add_argument(
         "--token-file", type=Path, required=True, help="file that holds the service's token, for agents"
     )
@@ -87,6 +88,12 @@ def _add_walls(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--egress", type=_unix, default="", help='"unix:PATH" of the egress proxy')
     parser.add_argument("--secrets", default="", help="folder of the service's secrets")
+
+
+def _address(text: str) -> str:
+    if not text.startswith("unix:") and re.fullmatch(r".+:[1-9]\d{0,4}|.+:0", text) is None:
+        raise argparse.ArgumentTypeError(f'{text!r} is neither "unix:PATH" nor "host:port"')
+    return text
 
 
 def _unix(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -11,22 +9,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import pytest
+from tests.programs import needed
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 30.0
 
 
 def find_opa() -> str:
-    """The program. Without it the test is skipped, and says what to do; where tools are required, as in CI, it fails."""
-    installed = ROOT / ".firebreak" / "tools" / "bin" / "opa"
-    found = str(installed) if installed.exists() else shutil.which("opa")
-    if found is None:
-        missing = "this test needs the real OPA, which is not installed: run 'make tools'"
-        if os.environ.get("FIREBREAK_TOOLS") == "required":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+    """The program; see `needed`."""
+    return needed("opa", "OPA")
 
 
 class OpaServer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -13,22 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.programs import needed
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 30.0
 
 
 def find_redis() -> str:
-    """The program. Without it the test is skipped, and says what to do; where tools are required it fails."""
-    installed = ROOT / ".firebreak" / "tools" / "bin" / "redis-server"
-    found = str(installed) if installed.exists() else shutil.which("redis-server")
-    if found is None:
-        missing = "this test needs a real Redis, which is not installed: run 'make tools'"
-        if os.environ.get("FIREBREAK_TOOLS") == "required":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+    """The program; see `needed`."""
+    return needed("redis-server", "Redis")
 
 
 class RedisServer:

@@ -440,3 +440,9 @@ class TestBubblewrap:
         lock = (ROOT / "scripts/bubblewrap.lock").read_text()
         assert lock.startswith((ROOT / "scripts/bubblewrap.in").read_text().strip())
         assert lock.count("--hash=sha256:") >= 2
+
+
+def test_the_environment_that_is_made_anew_is_not_the_one_that_makes_it(setup: ModuleType, tmp_path: Path) -> None:
+    (again,) = setup.outside(tmp_path / ".venv", Path(sys.base_prefix))
+    assert subprocess.run([again, "--version"], check=False).returncode == 0
+    assert setup.outside(Path("/usr"), Path("/usr")) == []

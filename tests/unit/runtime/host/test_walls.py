@@ -9,7 +9,7 @@ from firebreak_runtime.enclose import Enclosed
 from firebreak_runtime.generation import Surroundings
 from firebreak_runtime.options import read_options
 from firebreak_runtime.service_file import ServiceFile
-from firebreak_runtime.walls import NOT_ENCLOSED, PROMISES, Walls, path_of, walls
+from firebreak_runtime.walls import NOT_ENCLOSED, PROMISES, Walls, path_of, port_of, walls
 
 NEEDED = ("--service", "s", "--listen", "unix:l", "--gateway", "unix:g", "--token-file", "t")
 SERVICE = ServiceFile(Path("s"), "mine", "tool", "1.0.0", "a:b", "READ", env=(("HTTP_PROXY", "http://elsewhere"),))
@@ -91,3 +91,18 @@ def test_a_service_does_not_get_around_the_proxy_by_its_settings_and_without_one
 def test_a_zygote_is_told_where_workers_may_write() -> None:
     around = Surroundings(SERVICE, "g", Path("t"), ("zygote",), writable=("/tmp", "/dev/shm"))
     assert around.command()[-4:] == ["--writable", "/tmp", "--writable", "/dev/shm"]
+
+
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [("unix:gateway:7500", 0), ("127.0.0.1:7600", 7600), ("dns:///calculator:7600", 7600), ("[::1]:1", 1)],
+)
+def test_the_port_of_an_address(address: str, port: int) -> None:
+    assert port_of(address) == port
+
+
+@pytest.mark.parametrize("address", ["localhost", "localhost:", "localhost:http", ":7500", "localhost:123456"])
+def test_an_address_that_is_none_is_told(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        read_options(["--service", ".", "--listen", address, "--gateway", "unix:g", "--token-file", "t"])
+    assert 'neither "unix:PATH" nor "host:port"' in capsys.readouterr().err
