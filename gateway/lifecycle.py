@@ -15,6 +15,10 @@ _log = logging.getLogger("firebreak")
 _FAREWELL = 1.0
 """Seconds for the last answers to reach their callers after the calls have ended."""
 
+_LULL = 0.05
+"""Seconds to wait for one more call to refuse before the listeners close. What gRPC has received and not yet handed on it drops
+then, as CANCELLED and unrecorded: right behind a call the next one is farthest away."""
+
 _JOURNAL = 10.0
 """Seconds for the journal to write what it holds: enough for a slow disk, and an end for one that hangs."""
 
@@ -84,6 +88,7 @@ async def _drain(parts: Parts, seconds: float) -> None:
             await parts.progress.running.finished()
     except TimeoutError:
         _log.warning("%d calls did not end in time and are cut off", len(parts.progress.running))
+    await parts.progress.running.next(_LULL)
     await asyncio.gather(*(bound.server.stop(_FAREWELL) for bound in parts.servers))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 
 class Running:
@@ -10,6 +11,7 @@ class Running:
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
+        self._began = asyncio.Event()
         self._ended = asyncio.Event()
 
     def __len__(self) -> int:
@@ -17,6 +19,7 @@ class Running:
 
     def start(self, call_id: str) -> None:
         self._ids.add(call_id)
+        self._began.set()
 
     def end(self, call_id: str) -> None:
         self._ids.discard(call_id)
@@ -28,3 +31,10 @@ class Running:
         while earlier := earlier & self._ids:
             self._ended.clear()
             await self._ended.wait()
+
+    async def next(self, seconds: float) -> None:
+        """Returns when another call has started, or when none has for `seconds`."""
+        self._began.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._began.wait()

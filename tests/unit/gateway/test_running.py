@@ -26,3 +26,15 @@ async def test_finished_waits_for_the_calls_of_its_moment_only() -> None:
 async def test_finished_returns_at_once_when_nothing_runs() -> None:
     async with asyncio.timeout(5):
         await Running().finished()
+
+
+async def test_next_waits_for_another_call_or_for_its_time() -> None:
+    running = Running()
+    running.start("before")
+    waiting = asyncio.ensure_future(running.next(60.0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    running.start("another")
+    async with asyncio.timeout(5):
+        await waiting
+        await running.next(0.001)
