@@ -12,13 +12,13 @@ run: ## Set up what is missing and start the gateway and every service
 setup: ## Set up everything that tests and development need
 	@$(PY) scripts/setup.py dev
 
-tools: ## Install the programs that only development needs (OPA, Helm, Redis, PostgreSQL, gRPC's interop programs)
+tools: ## Install the programs that only development needs (OPA, Helm, promtool, Redis, PostgreSQL, gRPC's interop programs)
 	@$(PY) scripts/tools.py
 
 test: setup ## Run all tests; those that need a program which cannot be installed here say so
 	@$(PY) scripts/tools.py || [ "$$FIREBREAK_TOOLS" != required ]
 	@.venv/bin/python -m pytest -q -rs -n auto tests/unit tests/property
-	@.venv/bin/python -m pytest -q -rs --ignore tests/unit --ignore tests/property
+	@.venv/bin/python -m pytest -q -rs --ignore tests/unit --ignore tests/property --ignore tests/cluster
 
 check: setup tools ## Lint, types, layers, contract and policies
 	@.venv/bin/ruff check .
@@ -39,12 +39,16 @@ charts: tools ## Put into each chart the charts that it depends on, from this re
 standard: setup ## LangChain's standard suites on local objects and their proxies, as a table
 	@.venv/bin/python -m tests.standard
 
-bench: setup ## Measure what the gateway costs beside a bare proxy, and how fast the journal is
+bench: setup tools ## Measure what the gateway costs beside a bare proxy, how fast the journal is, and what replicas answer
 	@.venv/bin/python -m bench.gateway
 	@.venv/bin/python -m bench.journal
+	@.venv/bin/python -m bench.replicas
 
 gameday: setup ## Cause every fault of the list on a private instance, under load, and print the scorecard
 	@.venv/bin/firebreak gameday
+
+cluster: setup tools ## Install the charts in a real Kubernetes of one node, here, and break things in it; as root, first time 20 min
+	@.venv/bin/python -m pytest -q -rs -s tests/cluster
 
 lock: ## Compile every lock again after a requirement changed
 	@scripts/lock
@@ -52,4 +56,4 @@ lock: ## Compile every lock again after a requirement changed
 clean: ## Remove environments, generated code and state, the journal too
 	rm -rf .venv .firebreak proto/firebreak/v1/*_pb2* .hypothesis .mypy_cache .ruff_cache
 
-.PHONY: help run setup tools test check standard bench gameday lock clean charts
+.PHONY: help run setup tools test check standard bench gameday cluster lock clean charts

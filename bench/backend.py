@@ -1,4 +1,7 @@
-"""A tool service that answers at once, so that what a benchmark measures lies in front of it."""
+"""A tool service that answers at once, so that what a benchmark measures lies in front of it.
+
+A stream has as many events as its argument says; a call with the argument HOLD ends when its caller cancels it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import asyncio
 import hashlib
 import json
 import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import grpc
 import grpc.aio
 from firebreak.v1 import payload_pb2, tool_pb2, tool_pb2_grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -20,6 +26,8 @@ SCHEMA = json.dumps(
         "additionalProperties": False,
     }
 ).encode()
+
+HOLD = b'{"expression": "hold"}'
 
 
 class Calculator(tool_pb2_grpc.ToolServiceServicer):
@@ -36,16 +44,37 @@ class Calculator(tool_pb2_grpc.ToolServiceServicer):
         return tool_pb2.ToolServiceDescribeResponse(spec=spec)
 
     async def Call(self, request: Any, context: Any) -> Any:  # noqa: ARG002 - grpc's shape
-        content = [payload_pb2.ContentBlock(text="7006652")]
-        result = tool_pb2.ToolResult(status=tool_pb2.TOOL_STATUS_OK, content=content)
-        return tool_pb2.ToolServiceCallResponse(result=result)
+        if request.call.args_json == HOLD:
+            await asyncio.Event().wait()
+        return tool_pb2.ToolServiceCallResponse(result=_result())
+
+    async def Stream(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: ARG002 - grpc's shape
+        events = int(json.loads(request.call.args_json)["expression"])
+        progress = tool_pb2.ToolProgress(data_json=b'"half of it"')
+        for number in range(1, events):
+            yield tool_pb2.ToolServiceStreamResponse(seq=number, progress=progress)
+        yield tool_pb2.ToolServiceStreamResponse(seq=events, result=_result())
 
 
-async def main(address: str) -> None:
+def _result() -> Any:
+    content = [payload_pb2.ContentBlock(text="7006652")]
+    return tool_pb2.ToolResult(status=tool_pb2.TOOL_STATUS_OK, content=content)
+
+
+def _credentials(identity: Path) -> Any:
+    """Those of a service that shows a certificate and asks for one."""
+    key, certificate, ca = ((identity / name).read_bytes() for name in ("gateway.key", "gateway.crt", "ca.crt"))
+    return grpc.ssl_server_credentials([(key, certificate)], ca, require_client_auth=True)
+
+
+async def main(address: str, secure: str = "", identity: str = "") -> None:
+    """Serves on `address`, and with the certificates in the folder `identity` on `secure` too."""
     server = grpc.aio.server()
     tool_pb2_grpc.add_ToolServiceServicer_to_server(Calculator(), server)
     health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
     server.add_insecure_port(address)
+    if secure:
+        server.add_secure_port(secure, _credentials(Path(identity)))
     await server.start()
     await server.wait_for_termination()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import socket
 import statistics
 import tempfile
 import time
@@ -21,7 +20,7 @@ import grpc.aio
 from firebreak.v1 import tool_pb2
 
 from bench import cpu
-from bench.setting import Setting, running
+from bench.setting import Setting, free_port, running
 
 METHOD = "/firebreak.v1.ToolService/Call"
 REQUEST = tool_pb2.ToolServiceCallRequest(
@@ -82,12 +81,6 @@ def report(title: str, floor: list[Round], gateway: list[Round]) -> None:
     for name, (low, high) in rows.items():
         a, b = statistics.median(low), statistics.median(high)
         print(f"{name:12}{a:>8.0f}µs{b:>8.0f}µs{b - a:>8.0f}µs{b / a:>8.2f}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

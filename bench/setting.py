@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ from cli.local.identity import LocalIdentity
 
 ROOT = Path(__file__).parents[1]
 START = 60.0
-_ENOUGH = {"per_second": 1_000_000.0, "burst": 1_000_000}
+ENOUGH = {"per_second": 1_000_000.0, "burst": 1_000_000}
+"""A rate that nobody reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,12 @@ def running(folder: Path, admin: int, journal: str = "best-effort") -> Iterator[
     identity.ensure()
     token = identity.issue_user("developer").read_text().strip()
     processes = [
-        _start(folder, "backend", "bench.backend", "unix:backend.sock"),
-        _start(folder, "floor", "bench.proxy", "unix:floor.sock", "unix:backend.sock"),
-        _start(folder, "gateway", "gateway", "--config", str(folder / "firebreak.yaml")),
+        start(folder, "backend", "bench.backend", "unix:backend.sock"),
+        start(folder, "floor", "bench.proxy", "unix:floor.sock", "unix:backend.sock"),
+        start(folder, "gateway", "gateway", "--config", str(folder / "firebreak.yaml")),
     ]
     try:
-        _wait(folder, admin, processes)
+        wait_ready(folder, admin, processes)
         yield Setting(folder, processes[2].pid, processes[1].pid, token)
     finally:
         for process in processes:
@@ -66,7 +68,7 @@ def _configure(folder: Path, admin: int, journal: str) -> None:
         "entrypoint": "a:b",
         "effect": "READ",
     }
-    tool["limits"] = {"rate": _ENOUGH}
+    tool["limits"] = {"rate": ENOUGH}
     (service / "service.yaml").write_text(yaml.safe_dump(tool))
     config = yaml.safe_load((ROOT / "firebreak.yaml").read_text())
     issuer = config["identity"]["issuers"][0] | {"jwks": "identity/users/jwks.json"}
@@ -78,7 +80,7 @@ def _configure(folder: Path, admin: int, journal: str) -> None:
                 "identity": {"session_keys": "identity/session-keys", "issuers": [issuer]},
                 "policy": {"path": str(ROOT / "policies")},
                 "journal": {"mode": journal},
-                "admission": {"principal_rate": _ENOUGH},
+                "admission": {"principal_rate": ENOUGH},
                 "services": [
                     {"path": "services/calculator", "address": "unix:backend.sock", "identity": "service:calculator"}
                 ],
@@ -87,25 +89,35 @@ def _configure(folder: Path, admin: int, journal: str) -> None:
     )
 
 
-def _start(folder: Path, name: str, *module: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, name: str, *module: str) -> subprocess.Popen[bytes]:
+    """Runs a module of this repository in `folder`; what it says goes to NAME.log there."""
     with (folder / f"{name}.log").open("wb") as log:
         command = [sys.executable, "-m", *module]
         environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
         return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
 
 
-def _wait(folder: Path, admin: int, processes: list[subprocess.Popen[bytes]]) -> None:
+def wait_ready(folder: Path, admin: int, processes: list[subprocess.Popen[bytes]]) -> None:
+    """Returns when the gateway with this admin port takes calls and has a service; raises RuntimeError with `folder`'s logs."""
     end = time.monotonic() + START
-    while b'"state":"ready"' not in _status(admin):
+    while not (_ask(admin, "readyz") and b'"state":"ready"' in _ask(admin, "status")):
         if time.monotonic() > end or any(process.poll() is not None for process in processes):
             logs = "\n".join(log.read_text() for log in sorted(folder.glob("*.log")))
             raise RuntimeError(f"the processes did not become ready; they said:\n{logs}")
         time.sleep(0.05)
 
 
-def _status(admin: int) -> bytes:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _ask(admin: int, path: str) -> bytes:
+    """What is answered; nothing where there is no answer, or an error."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/status", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/{path}", timeout=5) as response:
             body: bytes = response.read()
             return body
     except OSError:

@@ -102,7 +102,7 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
     upstream = GrpcUpstream(clock)
     randomness = random.SystemRandom().random
     pace = Pace(loaded.config.proof.every, _RETRY, randomness, clock, lambda *tried: record.metrics.proven(*tried))
-    registry = Registry(_targets(loaded), upstream.channel, upstream.retire, pace)
+    registry = Registry(_targets(loaded), upstream.channel, upstream.retire, pace, upstream.renew)
     reload = Reload(loaded, registry, again, time.time)
     identity = _identity(loaded, registry.identities, progress, clock)
     breakers = Breakers(clock)

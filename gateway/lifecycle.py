@@ -9,18 +9,25 @@ import logging
 
 from gateway.assembly import Parts
 from gateway.memory import give_back
+from gateway.running import Running
 
 _log = logging.getLogger("firebreak")
 
 _FAREWELL = 1.0
 """Seconds for the last answers to reach their callers after the calls have ended."""
 
-_LULL = 0.05
-"""Seconds to wait for one more call to refuse before the listeners close. What gRPC has received and not yet handed on it drops
-then, as CANCELLED and unrecorded: right behind a call the next one is farthest away."""
+_LULL = 0.25
+"""Seconds without a call after which the listeners close. What gRPC has received and not yet handed on it drops then, as
+CANCELLED and unrecorded: so everybody who calls must have been refused, and turned elsewhere, before."""
+
+_CROWD = 1.5
+"""Seconds after which they close all the same, right behind a call: there the next one is farthest away."""
 
 _JOURNAL = 10.0
 """Seconds for the journal to write what it holds: enough for a slow disk, and an end for one that hangs."""
+
+AFTERWARDS = _CROWD + _LULL + 2 * _FAREWELL + _JOURNAL
+"""Seconds that the gateway may take to end once calls have had their time; the record's last spans come on top."""
 
 
 async def run(parts: Parts, stop: asyncio.Event, drain: float) -> bool:
@@ -88,8 +95,18 @@ async def _drain(parts: Parts, seconds: float) -> None:
             await parts.progress.running.finished()
     except TimeoutError:
         _log.warning("%d calls did not end in time and are cut off", len(parts.progress.running))
-    await parts.progress.running.next(_LULL)
+    await _refuse(parts.progress.running)
     await asyncio.gather(*(bound.server.stop(_FAREWELL) for bound in parts.servers))
+
+
+async def _refuse(running: Running) -> None:
+    """Until no call comes any more, or for `_CROWD` and to the next call."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CROWD):
+            while await running.next(_LULL):
+                pass
+            return
+    await running.next(_LULL)
 
 
 async def _end(parts: Parts, background: set[asyncio.Task[None]]) -> None:

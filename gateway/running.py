@@ -32,9 +32,10 @@ class Running:
             self._ended.clear()
             await self._ended.wait()
 
-    async def next(self, seconds: float) -> None:
-        """Returns when another call has started, or when none has for `seconds`."""
+    async def next(self, seconds: float) -> bool:
+        """Returns when another call has started, or when none has for `seconds`; whether one has."""
         self._began.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._began.wait()
+        return self._began.is_set()

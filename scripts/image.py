@@ -29,6 +29,8 @@ import setup
 from image_sbom import Own
 from image_tree import ImageError
 
+PROXY = ("cli/__init__.py", "cli/egress", "cli/egress_lists.py", "cli/egress_pod.py")
+"""The egress proxy, which runs beside a service from the gateway's image; of the command nothing else is there."""
 NOT_IN_SERVICE = ("requirements.*", "tests", "test_*.py", "conftest.py", "__pycache__", ".*", "Dockerfile")
 PASSWD = "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin\n"
 GROUP = "root:x:0:\nnonroot:x:65532:\n"
@@ -38,7 +40,8 @@ GROUP = "root:x:0:\nnonroot:x:65532:\n"
 class Plan:
     """What an image holds: the locks and Python of its environment, our own wheels, and the folder `source`.
 
-    That is a package among the others (`in_packages`), or else goes to /app/service. `python`: "3.12"; None is this one.
+    That is a package among the others (`in_packages`), with `modules` of this repository beside it, or else goes to
+    /app/service. `python`: "3.12"; None is this one.
     """
 
     application: Own
@@ -47,6 +50,7 @@ class Plan:
     wheels: tuple[Path, ...]
     source: Path
     in_packages: bool
+    modules: tuple[str, ...] = ()
 
 
 def own_version(folder: Path) -> str:
@@ -55,11 +59,11 @@ def own_version(folder: Path) -> str:
 
 
 def gateway_plan(uv: Path) -> Plan:
-    """The gateway's image; it holds the contract, but nothing of the runtime."""
+    """The gateway's image; it holds the contract and the egress proxy, but nothing of the runtime."""
     wheels = tuple(wheel for wheel in setup.build_wheels(uv) if wheel.name.startswith("firebreak_proto-"))
     application = Own("application", "firebreak", own_version(setup.ROOT))
     locks = (setup.ROOT / "requirements.lock", setup.ROOT / "requirements-redis.lock")  # replicas share quotas by Redis
-    return Plan(application, locks, None, wheels, setup.ROOT / "gateway", True)
+    return Plan(application, locks, None, wheels, setup.ROOT / "gateway", True, PROXY)
 
 
 def service_plan(uv: Path, name: str) -> Plan:
@@ -95,6 +99,8 @@ def add_ours(plan: Plan, app: Path, packages: Path) -> None:
         image_tree.copy(plan.source, app / "service", NOT_IN_SERVICE)
         return
     image_tree.copy(plan.source, packages / plan.source.name, NOT_IN_SERVICE)
+    for module in plan.modules:
+        image_tree.add_module(setup.ROOT, module, packages, NOT_IN_SERVICE)
     name, version = plan.application.name, plan.application.version
     info = packages / f"{name}-{version}.dist-info"
     info.mkdir()

@@ -89,6 +89,16 @@ def copy(source: Path, target: Path, without: tuple[str, ...]) -> None:
     shutil.copytree(source, target, ignore=left_out, dirs_exist_ok=True)
 
 
+def add_module(repository: Path, module: str, packages: Path, without: tuple[str, ...]) -> None:
+    """A file, or a folder with all that is in it, at the same place below `packages` as in the repository."""
+    source, target = repository / module, packages / module
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        copy(source, target, without)
+    else:
+        shutil.copyfile(source, target)
+
+
 def add_python(app: Path, found: Interpreter) -> Path:
     """Python at app/bin and app/lib, which finds itself wherever `app` is; returns the folder for packages."""
     (app / "bin").mkdir(parents=True)

@@ -38,9 +38,9 @@ def say(text: str) -> None:
     print(f"[{time.monotonic() - STARTED:5.1f}s] {text}", file=sys.stderr, flush=True)
 
 
-def output(*command: str) -> str:
-    """What a command prints; raises CalledProcessError."""
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def output(*command: str, folder: Path | None = None) -> str:
+    """What a command prints that runs in `folder`; raises CalledProcessError."""
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout
 
 
 def replace(target: Path, source: Path) -> None:

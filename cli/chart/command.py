@@ -61,7 +61,11 @@ def chart(
 
     try:
         made = _made(
-            Maker(config, Image(image, tag)), name, every, umbrella, _place(name, every, target, check, config)
+            Maker(config, Image(image, tag, every or umbrella)),
+            name,
+            every,
+            umbrella,
+            _place(name, every, target, check, config),
         )
         with stopping():
             _check(made, as_json) if check else _write(made, as_json)
@@ -113,7 +117,9 @@ def _write(made: Sequence[Values], as_json: bool) -> None:
             sys.stdout.flush()
         else:
             out.print(f"{escape(str(values.file))}: written")
-        err.print(f"install it: {escape(values.install)}")
+    err.print("to install, in this folder:")
+    for command in dict.fromkeys(command for values in made for command in values.install):
+        err.print(f"  {escape(command)}")
 
 
 def _check(made: Sequence[Values], as_json: bool) -> None:
@@ -146,4 +152,4 @@ def _note(name: str | None, umbrella: bool, config: Path) -> None:
 
 def _as_dict(values: Values) -> dict[str, Any]:
     file = str(values.file) if values.file is not None else None
-    return {"name": values.name, "file": file, "install": values.install, "values": values.content}
+    return {"name": values.name, "file": file, "install": list(values.install), "values": values.content}

@@ -19,11 +19,11 @@ FOLDER = Path("charts/values")
 
 @dataclass(frozen=True)
 class Values:
-    """One values file as it would be made now: its `text`, the `file` it is for if any, and the command that installs it."""
+    """One values file as it would be made now: its `text`, the `file` it is for if any, and the commands that install it."""
 
     name: str
     text: str
-    install: str
+    install: tuple[str, ...]
     file: Path | None = None
 
     @property

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cli.chart.names import GATEWAY
+
 PLACE = "{name}"
 """Stands for the service's name in a repository that is named for several."""
 
@@ -16,6 +18,13 @@ class Image:
 
     repository: str | None = None
     tag: str | None = None
+    every: bool = False
+    """Asked for all images at once, the gateway's among them."""
+
+    def of_gateway(self, usual: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+        """As `of`, for the gateway's image beside a service: what was asked for the service alone is not meant for it."""
+        shared = self.repository if self.repository is not None and PLACE in self.repository else None
+        return Image(shared, self.tag if self.every else None).of(GATEWAY, usual, kept)
 
     def of(self, name: str, usual: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
         """`usual`, over it what is `kept`, over that what was asked for. A new tag drops a digest, which counts more."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.chart import files, gateway, names, service, sources
+from cli.chart import files, gateway, install, names, service, sources
 from cli.chart.files import Values
 from cli.chart.image import Image
 from cli.chart.service import Described, mapping
-from cli.chart.text import Section, as_text, nested, own
+from cli.chart.text import Section, as_dict, as_text, nested, own
 from gateway.adapters.config_files import Loaded
 
 _UMBRELLA = """\
@@ -48,19 +48,16 @@ class Maker:
         if rest := own(kept, frozenset(parts)):
             texts.append(as_text(rest))
         head = "".join(f"# {line}\n" for line in _UMBRELLA.splitlines())
-        return Values("firebreak", head + "\n" + "\n".join(texts), _install("firebreak", "firebreak", file), file)
+        made = {key: as_dict(sections) for key, sections in parts.items()}
+        return Values("firebreak", head + "\n" + "\n".join(texts), install.umbrella(made, file), file)
 
     def _service(self, described: Described, file: Path | None) -> Values:
         text = as_text(service.sections(described, self.image, files.kept(file)))
-        return Values(described.name, text, _install(described.name, "service", file), file)
+        return Values(described.name, text, install.service(described.name, file), file)
 
     def _gateway(self, loaded: Loaded, file: Path | None) -> Values:
-        text = as_text(self._of_gateway(loaded, sources.every(loaded), files.kept(file)))
-        return Values(names.GATEWAY, text, _install(names.GATEWAY_RELEASE, "gateway", file), file)
+        sections = self._of_gateway(loaded, sources.every(loaded), files.kept(file))
+        return Values(names.GATEWAY, as_text(sections), install.gateway(as_dict(sections), file), file)
 
     def _of_gateway(self, loaded: Loaded, services: list[Described], kept: Mapping[str, Any]) -> list[Section]:
         return gateway.sections(loaded, services, self.image, kept)
-
-
-def _install(release: str, chart: str, file: Path | None) -> str:
-    return f"helm upgrade --install {release} charts/{chart} -f {file or '-'}"

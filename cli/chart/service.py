@@ -15,7 +15,7 @@ from gateway.config import Egress, ServiceConfig
 LOGS = 64 * 1024**2
 """Bytes of a node's disk for what a container writes there nothing but its log can be written there."""
 
-DERIVED = frozenset({"service", "image", "resources", "egress", "egressAnywhere", "secret"})
+DERIVED = frozenset({"service", "image", "resources", "egress", "egressAnywhere", "egressProxy", "secret"})
 
 _SERVICE = """\
 Made by `firebreak chart {name}` from its service.yaml: edit that, not this, and make it again; what you set
@@ -25,10 +25,11 @@ _RESOURCES = "Follow from runtime and sandbox of service.yaml. The scratch is me
 _NO_EGRESS = "It declares none: it reaches the gateway and nothing else."
 _EGRESS = """\
 EDIT: a NetworkPolicy knows addresses, not names. Give each host the `cidrs` it is at, or set egressAnywhere below; until
-then the chart does not render. Within the pod the service keeps to the names of its service.yaml in any case."""
+then the chart does not render. The egress proxy beside the service keeps to the names of its service.yaml in any case."""
 _PRIVATE = "\nPrivate, so by `cidrs` only: {hosts}."
 _ANYWHERE = """\
 EDIT: true opens the ports of hosts without `cidrs` to every public address, never to private, loopback or link-local ones."""
+_PROXY = "EDIT: the gateway's image, which holds the egress proxy. Its tag is the chart's unless you set another."
 _SECRET = "EDIT: name of an existing Secret whose keys the service finds as files; never a secret itself."
 
 
@@ -50,7 +51,7 @@ def sections(service: Described, image: Image, kept: Mapping[str, Any]) -> list[
         Section("service", dict(service.said), _SERVICE.format(name=service.name)),
         Section("image", _image(service, image, kept), _IMAGE),
         Section("resources", {**mapping(kept, "resources"), **_resources(service.config)}, _RESOURCES),
-        *_egress(service.config, kept),
+        *_egress(service.config, image, kept),
         Section("secret", kept.get("secret", ""), _SECRET),
         *own(kept, DERIVED),
     ]
@@ -76,7 +77,7 @@ def _resources(config: ServiceConfig) -> dict[str, Any]:
     }
 
 
-def _egress(config: ServiceConfig, kept: Mapping[str, Any]) -> list[Section]:
+def _egress(config: ServiceConfig, image: Image, kept: Mapping[str, Any]) -> list[Section]:
     if not config.egress:
         return [Section("egress", [], _NO_EGRESS)]
     chosen = _chosen(kept)
@@ -84,7 +85,13 @@ def _egress(config: ServiceConfig, kept: Mapping[str, Any]) -> list[Section]:
     private = sorted({each.host for each in config.egress if each.private})
     comment = _EGRESS + (_PRIVATE.format(hosts=", ".join(private)) if private else "")
     anywhere = Section("egressAnywhere", kept.get("egressAnywhere", False), _ANYWHERE)
-    return [Section("egress", list(entries.values()), comment), anywhere]
+    return [Section("egress", list(entries.values()), comment), anywhere, _proxy(image, kept)]
+
+
+def _proxy(image: Image, kept: Mapping[str, Any]) -> Section:
+    there = mapping(kept, "egressProxy")
+    usual = {"repository": "ghcr.io/example/firebreak-gateway"}
+    return Section("egressProxy", {**there, "image": image.of_gateway(usual, mapping(there, "image"))}, _PROXY)
 
 
 def _place(egress: Egress) -> tuple[str, int]:

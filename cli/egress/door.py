@@ -60,6 +60,11 @@ class Door:
         self._entries: Sequence[Entry] = ()
         self._open: dict[asyncio.Task[None], Connection] = {}
 
+    @property
+    def serving(self) -> list[asyncio.Task[None]]:
+        """The connections that are open, each a task that ends with it."""
+        return list(self._open)
+
     def allow(self, entries: Sequence[Entry]) -> None:
         """From now on; what was let through by an entry that is not there any more is cut off."""
         self._entries = entries

@@ -43,6 +43,13 @@ class Doors:
             running = [self._close(name) for name in list(self._doors)]
             await asyncio.gather(*running, return_exceptions=True)
 
+    async def quiet(self, seconds: float) -> None:
+        """Waits until no connection is open, for so many seconds at most; those that come meanwhile are served too."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while serving := [task for door, _ in self._doors.values() for task in door.serving]:
+                    await asyncio.wait(serving)
+
     def look(self) -> None:
         """One look at the file. What cannot be read or opened is tried again at the next, what is wrong when it has changed."""
         try:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from cli.egress_lists import egress_lists
 from cli.local.layout import Layout
 from cli.local.process import Command, Supervised
-from gateway.config import Egress, ServiceConfig
+from gateway.config import ServiceConfig
 
 
 class EgressProxy:
@@ -25,9 +25,9 @@ class EgressProxy:
 
     def follow(self, services: Iterable[ServiceConfig]) -> None:
         """Brings about what is configured now. Raises OSError."""
-        allowed = {service.name: [_shown(entry) for entry in service.egress] for service in services if service.egress}
-        text = json.dumps({"services": allowed}, indent=1)
-        if text == self._written or not (allowed or self.process):
+        reaching = [service for service in services if service.egress]
+        text = egress_lists(reaching)
+        if text == self._written or not (reaching or self.process):
             return
         self._layout.egress.mkdir(mode=0o700, exist_ok=True)
         draft = self._file.with_suffix(".part")
@@ -50,13 +50,3 @@ class EgressProxy:
     def _command(self) -> Command:
         words = ("-m", "cli.egress", "--config", self._file, "--sockets", self._layout.egress)
         return Command("egress", [sys.executable, *words], dict(os.environ), self._layout.root)
-
-
-def _shown(entry: Egress) -> dict[str, object]:
-    return {
-        "scheme": entry.scheme,
-        "host": entry.host,
-        "port": entry.port,
-        "below": entry.below,
-        "private": entry.private,
-    }

@@ -91,8 +91,8 @@ def _secrets(config: GatewayConfig, root: Path) -> Iterable[Path]:
         if listener.tls is not None:
             yield root / listener.tls.key
     yield from (root / entry.tls.key for entry in config.services if entry.tls is not None and entry.tls.key)
-    yield from (root / issuer.token_file for issuer in config.identity.issuers if issuer.token_file)
-    named = (config.policy.opa.token_file, config.journal.dsn_file, config.journal.path)
+    password = None if config.quotas is None else config.quotas.password_file
+    named = (config.policy.opa.token_file, password, config.journal.dsn_file, config.journal.path)
     yield from (root / name for name in named if name is not None)
 
 

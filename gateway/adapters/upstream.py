@@ -24,6 +24,9 @@ from gateway.wire import CALL_ID_KEY, DETAILS_KEY, read_error
 
 _log = logging.getLogger("firebreak.upstream")
 
+_NAME = "dns:///"
+"""Before an address that is looked up, and may lead to several instances."""
+
 _METADATA_BYTES = 16 * 1024
 """What a target may send as initial metadata, and as trailers."""
 
@@ -38,6 +41,7 @@ class GrpcUpstream:
         self._clock = clock
         self._channels: dict[Target, Any] = {}
         self._methods: dict[tuple[Target, str], Callable[..., Any]] = {}
+        self._closing: set[asyncio.Future[None]] = set()
 
     def channel(self, target: Target) -> Any:
         """The one grpc.aio channel to `target`; health checks use it too, so that both see the same connection."""
@@ -47,15 +51,29 @@ class GrpcUpstream:
             self._channels[target] = channel
         return channel
 
+    def renew(self, target: Target) -> Any:
+        """Another channel to `target`, which looks its name up anew; calls on the one before end there, within the target's
+        longest deadline. None where the address is no name, and so leads nowhere else.
+        """
+        if not target.address.startswith(_NAME):
+            return None
+        self._forget_methods(target)
+        if (before := self._channels.pop(target, None)) is not None:
+            closing = asyncio.ensure_future(before.close(target.config.limits.max_deadline))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+        return self.channel(target)
+
     async def retire(self, target: Target) -> None:
         """Closes the channel to `target`, to which no call goes any more."""
-        for key in [key for key in self._methods if key[0] is target]:
-            del self._methods[key]
+        self._forget_methods(target)
         if (channel := self._channels.pop(target, None)) is not None:
             await channel.close()
 
     async def close(self) -> None:
         """Closes every channel; calls still on them end as cancelled."""
+        for closing in self._closing:
+            closing.cancel()
         for channel in self._channels.values():
             await channel.close()
         self._channels.clear()
@@ -116,6 +134,10 @@ class GrpcUpstream:
         except BaseException:
             rpc.cancel()
             raise
+
+    def _forget_methods(self, target: Target) -> None:
+        for key in [key for key in self._methods if key[0] is target]:
+            del self._methods[key]
 
     def _method(self, target: Target, method: str, streams: bool) -> Callable[..., Any]:
         key = (target, method)
@@ -238,7 +260,7 @@ def _trailers(metadata: Any) -> Metadata:
 
 def _open(target: Target) -> Any:
     secured, options = target.secured, _options(target)
-    if target.address.startswith("dns:///"):
+    if target.address.startswith(_NAME):
         options.append(("grpc.lb_policy_name", "round_robin"))
     if secured is None:
         return grpc.aio.insecure_channel(target.endpoint, options=options)
@@ -265,4 +287,6 @@ def _options(target: Target) -> list[tuple[str, int | str]]:
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 1000),
         ("grpc.max_reconnect_backoff_ms", 1000),
+        # So is one that came back, or was replaced, under another address: gRPC would look a name up once in 30 seconds.
+        ("grpc.dns_min_time_between_resolutions_ms", 1000),
     ]

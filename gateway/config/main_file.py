@@ -90,7 +90,8 @@ class Issuer(Config):
     The principal is `prefix` + the token's `sub`. With `subject_prefix` only subjects count that begin with it; it is taken
     away, and what remains holds no ":". `claims` are passed on to policy. `refresh` is how often the keys are read again; an
     unknown key id reads them at once, at most once a second. An https address is trusted by `ca_file` (PEM) instead of the
-    system's authorities, and is asked with the bearer token in `token_file`; both files are read for each request.
+    system's authorities; the file is read for each request. It is asked without a credential: keys that only a token can
+    fetch are a file.
     """
 
     name: Name
@@ -98,7 +99,6 @@ class Issuer(Config):
     audience: str
     jwks: str
     ca_file: str | None = None
-    token_file: str | None = None
     prefix: str = ""
     subject_prefix: str = ""
     claims: tuple[str, ...] = Field(default=(), strict=False)
@@ -107,8 +107,8 @@ class Issuer(Config):
 
     @model_validator(mode="after")
     def _asked_with_care(self) -> Self:
-        if (self.ca_file or self.token_file) and not self.jwks.startswith("https://"):
-            raise ValueError("ca_file and token_file are for keys at an https:// address")
+        if self.ca_file and not self.jwks.startswith("https://"):
+            raise ValueError("ca_file is for keys at an https:// address")
         return self
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from gateway.config.values import Config, Duration
 
@@ -19,11 +19,13 @@ class Quotas(Config):
 
     A question takes at most `timeout`. `when_gone` "local": each gateway goes on with its own buckets, so that all of them
     together let through at most as many times the rate as there are gateways; "refuse": calls are refused with OVERLOADED.
-    `password_file` is read for each new connection.
+    A rediss address is TLS: its certificate must be signed by an authority in `ca_file` (PEM), or by one of the system's
+    without it. `password_file` and `ca_file` are read for each new connection.
     """
 
     redis: str
     password_file: str | None = None
+    ca_file: str | None = None
     timeout: Duration = 0.05
     when_gone: Literal["local", "refuse"] = "local"
 
@@ -38,6 +40,12 @@ class Quotas(Config):
         if not sound:
             raise ValueError(_FORM)
         return value
+
+    @model_validator(mode="after")
+    def _authorities_have_an_effect(self) -> Self:
+        if self.ca_file is not None and not self.redis.startswith("rediss://"):
+            raise ValueError("ca_file is for a rediss:// address")
+        return self
 
 
 def _sound(parts: SplitResult) -> bool:

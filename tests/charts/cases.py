@@ -27,11 +27,14 @@ EGRESS = [{"cidr": "192.0.2.10/32", "port": 5432}, {"cidr": "192.0.2.11/32", "po
 KEYS = "https://login.example.org/keys"
 REDIS = {"url": "redis://redis:6379/0", "passwordSecret": {"name": "redis", "key": "password"}}
 GATEWAY: dict[str, Values] = {
-    "autoscaled": {"autoscaling": {"enabled": True}},
+    "autoscaled": {"autoscaling": {"enabled": True}, "scrapers": [{"ipBlock": {"cidr": "192.0.2.20/32"}}]},
     "opa": {"opa": {"enabled": True}},
     "redis": {"redis": REDIS, "egress": EGRESS},
     "postgresql": {"journal": {"postgresql": {"urlSecret": {"name": "journal", "key": "url"}}}, "egress": EGRESS},
-    "pod-journal": {"journal": {"mode": "best-effort"}},
+    "redis-tls": {
+        "redis": {**REDIS, "url": "rediss://firebreak@redis:6379/0", "caConfigMap": "redis-ca"},
+        "egress": EGRESS,
+    },
     "users": {"users": {"issuer": "https://login.example.org", "jwks": KEYS}, "egress": EGRESS},
     "monitored": {"monitoring": {"serviceMonitor": True, "dashboard": True, "alerts": True}},
     "own-keys": {"sessionKeys": {"existingSecret": "kept"}},
@@ -39,7 +42,7 @@ GATEWAY: dict[str, Values] = {
     **TLS,
 }
 OVER = {"service": SERVICE, "gateway": GATEWAY}
-BASE = {"service": "calculator", "gateway": "minimal"}
+BASE = {"service": "calculator", "gateway": "minimal", "firebreak": "web-fetch"}
 """The values in ci/ under those of OVER."""
 
 

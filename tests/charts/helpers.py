@@ -70,16 +70,21 @@ def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
 
 def render(chart: str, *values: Mapping[str, Any], kube: str = VERSIONS[0], release: str = "firebreak") -> list[Object]:
     """The objects that a chart makes of values, the later over the earlier."""
-    code, out, err = _template(chart, json.dumps(merged(*values), sort_keys=True), kube, release)
+    code, out, err = _template(chart, _text(values), kube, release)
     assert code == 0, err
     return [item for item in yaml.load_all(out, yaml.CSafeLoader) if item]
 
 
 def refusal(chart: str, *values: Mapping[str, Any]) -> str:
     """What Helm says to values that a chart does not take."""
-    code, _, err = _template(chart, json.dumps(merged(*values), sort_keys=True), VERSIONS[0], "firebreak")
+    code, _, err = _template(chart, _text(values), VERSIONS[0], "firebreak")
     assert code != 0, "these values are taken"
     return err
+
+
+def _text(values: tuple[Mapping[str, Any], ...]) -> str:
+    """As JSON, which YAML takes but for one thing: a character beyond 16 bits that is escaped as two."""
+    return json.dumps(merged(*values), sort_keys=True, ensure_ascii=False)
 
 
 @functools.cache

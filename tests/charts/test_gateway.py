@@ -10,9 +10,15 @@ from typing import Any
 
 import pytest
 
+from gateway import lifecycle
 from gateway.adapters.config_files import Loaded, load
-from tests.charts.cases import GATEWAY
+from gateway.adapters.telemetry import batches
+from gateway.adapters.telemetry.lines import LineWriter
+from gateway.adapters.telemetry.recorder import make_record
+from gateway.config import Telemetry
+from tests.charts.cases import EGRESS, GATEWAY, KEYS, TLS
 from tests.charts.helpers import Object, ci, ci_values, container, containers, one, refusal, render
+from tests.charts.network import matches
 
 CASES = {"plain": {}, **GATEWAY}
 NAME = "firebreak-gateway"
@@ -111,7 +117,7 @@ def test_users_are_a_second_issuer(tmp_path: Path):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_no_token_but_asked_for_and_walls_around_each_container(case: str):
+def test_no_token_and_walls_around_each_container(case: str):
     made = objects(CASES[case])
     spec = pod(made)
     assert one(made, "ServiceAccount")["automountServiceAccountToken"] is spec["automountServiceAccountToken"] is False
@@ -138,15 +144,32 @@ def test_a_pod_that_ends_has_the_time_for_all_that_it_promises(seconds: int, bef
     waits = re.search(r"sleep\((\d+)\)", gateway(made)["lifecycle"]["preStop"]["exec"]["command"][-1])
     assert waits is not None and int(waits[1]) == before
     assert loaded(made, tmp_path).config.drain == seconds
-    assert pod(made)["terminationGracePeriodSeconds"] == before + seconds + 15
+    needs = before + seconds + lifecycle.AFTERWARDS + batches.END
+    assert pod(made)["terminationGracePeriodSeconds"] >= needs + 2, "and some for the process to go"
 
 
-def test_probes_ask_the_admin_port():
-    made = gateway(objects())
+@pytest.mark.parametrize("case", ["plain", *TLS])
+def test_probes_ask_the_admin_port_which_is_without_tls(case: str):
+    made = gateway(objects(CASES[case]))
     asked = {name: made[f"{name}Probe"]["httpGet"] for name in ("startup", "readiness", "liveness")}
-    assert {each["port"] for each in asked.values()} == {"admin"}
+    assert {(each["port"], each.get("scheme", "HTTP")) for each in asked.values()} == {("admin", "HTTP")}
     assert (asked["readiness"]["path"], asked["liveness"]["path"]) == ("/readyz", "/healthz")
     assert {port["name"]: port["containerPort"] for port in made["ports"]} == {"grpc": 7500, "admin": 7501}
+
+
+def test_whatever_selects_pods_selects_these():
+    made = objects(GATEWAY["autoscaled"])
+    workload = one(made, "Deployment")
+    spec, labels = pod(made), workload["spec"]["template"]["metadata"]["labels"]
+    selectors = [
+        workload["spec"]["selector"],
+        one(made, "PodDisruptionBudget")["spec"]["selector"],
+        one(made, "NetworkPolicy")["spec"]["podSelector"],
+        {"matchLabels": one(made, "Service")["spec"]["selector"]},
+        *(each["labelSelector"] for each in spec["topologySpreadConstraints"]),
+    ]
+    assert len(selectors) == 6
+    assert all(matches(selector, labels) for selector in selectors)
 
 
 def test_with_autoscaling_nobody_else_says_how_many():
@@ -199,3 +222,62 @@ def test_names_are_the_contract_and_the_release_is_the_instance():
 def test_what_must_be_given_is_asked_for(missing: tuple[str, str]):
     outer, inner = missing
     assert inner in refusal("gateway", ci_values("gateway", "minimal"), {outer: {inner: ""}})
+
+
+def test_a_service_that_is_not_installed_is_not_in_the_catalogue(tmp_path: Path):
+    made = objects({"installed": {"calculator": False}}, "full")
+    assert [config.name for _, config in loaded(made, tmp_path).services] == ["router"]
+    same = objects({"installed": {"calculator": True}}, "full")
+    assert one(same, "Deployment") == one(objects({}, "full"), "Deployment")
+
+
+def test_redis_is_asked_as_the_values_say(tmp_path: Path):
+    quotas = loaded(objects(GATEWAY["redis-tls"]), tmp_path).config.quotas
+    assert quotas is not None
+    assert quotas.redis == "rediss://firebreak@redis:6379/0"
+    assert (quotas.password_file, quotas.ca_file) == ("/var/run/secrets/redis/password", f"{tmp_path}/redis/ca.crt")
+    assert (tmp_path / "redis" / "ca.crt").is_file()
+    plain = loaded(objects(GATEWAY["redis"]), tmp_path / "plain").config.quotas
+    assert plain is not None and plain.ca_file is None
+
+
+def test_the_metric_that_pods_are_counted_by_is_one_that_the_gateway_gives():
+    scaler = one(objects(GATEWAY["autoscaled"]), "HorizontalPodAutoscaler")["spec"]
+    assert f"# TYPE {scaler['metrics'][0]['pods']['metric']['name']} gauge" in exposition()
+
+
+def exposition() -> str:
+    lines = LineWriter(lambda data: None)
+    made = make_record(
+        Telemetry(),
+        in_flight=lambda: 0,
+        breaker_states=dict,
+        journal=dict,
+        lines=lines,
+        version="0.1.0",
+        clock=lambda: 0.0,
+    )
+    return made.metrics.render().decode()
+
+
+REDIS = {"redis": {"url": "redis://redis:6379/0"}, "egress": EGRESS}
+REFUSED: list[tuple[Any, str]] = [
+    ({"redis": {"url": "redis://firebreak:pa:ss@redis"}, "egress": EGRESS}, "redis.url holds a password"),
+    ({"redis": {"url": "redis://:pa/ss@redis"}, "egress": EGRESS}, "redis.url holds a password"),
+    ({**REDIS, "redis": {**REDIS["redis"], "caConfigMap": "ca"}}, "begins with rediss://"),
+    ({"redis": {"passwordSecret": {"name": "redis", "key": "password"}}}, "set redis.url"),
+    ({"redis": {"url": "redis://redis"}}, "redis.url: the gateway's NetworkPolicy"),
+    ({"serviceAccounts": {"caConfigMap": "ca"}}, "serviceAccounts.caConfigMap is for a jwks at an https address"),
+    ({"users": {"issuer": "", "jwks": KEYS}, "egress": EGRESS}, "belong together"),
+    ({"journal": {"mode": "best-effort"}}, "journal.mode is best-effort, but a pod's disk is no journal"),
+    ({"journal": {"mode": "required"}}, "set journal.postgresql.urlSecret"),
+    ({"autoscaling": {"enabled": True}}, "name your Prometheus in scrapers"),
+    ({"autoscaling": {"enabled": True, "min": 11}, "scrapers": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}, "more than"),
+    ({"installed": {"nobody": False}}, "installed.nobody is of no service"),
+    ({"installed": {"calculator": False}}, "there is nothing to call"),
+]
+
+
+@pytest.mark.parametrize(("over", "words"), REFUSED)
+def test_what_would_not_be_in_force_is_refused(over: Any, words: str):
+    assert words in refusal("gateway", ci_values("gateway", "minimal"), over)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 
 import pytest
 import yaml
@@ -36,6 +37,19 @@ def test_a_chart_depends_on_this_repository_only(chart: str):
         name = dependency["repository"].removeprefix("file://../")
         beside = yaml.safe_load((charts() / name / "Chart.yaml").read_text())
         assert (beside["name"], beside["version"]) == (dependency["name"], dependency["version"])
+
+
+@pytest.mark.parametrize("chart", [chart for chart in APPLICATIONS if chart != "service"])
+def test_a_chart_runs_the_version_that_this_repository_is(chart: str):
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert yaml.safe_load((charts() / chart / "Chart.yaml").read_text())["appVersion"] == version
+    defaults = yaml.safe_load((charts() / "gateway" / "values.yaml").read_text())
+    assert defaults["image"]["tag"] == version
+
+
+def test_all_charts_have_one_version():
+    found = {file.parent.name: yaml.safe_load(file.read_text())["version"] for file in charts().glob("*/Chart.yaml")}
+    assert len(set(found.values())) == 1, found
 
 
 def test_kubernetes_older_than_the_oldest_is_refused():

@@ -11,7 +11,7 @@ import pytest
 from tests.charts.helpers import APPLICATIONS, NAMESPACE, Object, ci_values, merged, one, refusal, render
 from tests.charts.network import Place, allowed, matches
 
-PORTS = (22, 53, 80, 443, 5432, 6379, 7500, 7501, 7600, 8181)
+PORTS = (22, 53, 80, 443, 5432, 6379, 7500, 7501, 7600, 7601, 8181)
 CIDRS = ["192.0.2.0/24"]
 OUTSIDE = [
     Place("declared", "192.0.2.7"),
@@ -89,6 +89,39 @@ def test_exactly_what_was_declared_is_open():
     ours = {place.name for place in pods}
     found = {way for way in opened(policies, [*pods, DNS, CLIENT, *STRANGERS, *OUTSIDE]) if {way[0], way[1]} & ours}
     assert found == declared()
+
+
+NODE_LOCAL = Place("node-local-dns", "169.254.20.10")
+OTHER_DNS = pod("other-dns", "10.1.0.54", "dns", **{"app": "names"})
+DNS_PEERS = [
+    {"ipBlock": {"cidr": "169.254.20.10/32"}},
+    {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "dns"}},
+        "podSelector": {"matchLabels": {"app": "names"}},
+    },
+]
+
+
+@pytest.mark.parametrize("chart", ["service", "gateway"])
+@pytest.mark.parametrize("peers", [[], DNS_PEERS], ids=["none", "two"])
+def test_names_are_asked_of_those_that_are_declared_too(chart: str, peers: list[Any]):
+    objects = render(chart, ci_values(chart, {"service": "calculator", "gateway": "minimal"}[chart]), {"dns": peers})
+    mine = rendered_pod(objects, chart, "10.1.0.9")
+    asked = [DNS, NODE_LOCAL, OTHER_DNS, *STRANGERS, *OUTSIDE]
+    found = {way[1:] for way in opened([one(objects, "NetworkPolicy")], [mine, *asked]) if way[0] == mine.name}
+    wanted = {"dns", *({NODE_LOCAL.name, OTHER_DNS.name} if peers else ())}
+    assert {way for way in found if way[1] == 53} == {
+        (name, 53, protocol) for name in wanted for protocol in ("TCP", "UDP")
+    }
+
+
+@pytest.mark.parametrize("chart", ["service", "gateway"])
+@pytest.mark.parametrize(
+    "peer", [{}, {"ipBlock": {"cidr": "0.0.0.0/0"}}, {"podSelector": {}}, {"cidr": "169.254.20.10/32"}]
+)
+def test_names_are_never_asked_of_everybody(chart: str, peer: Any):
+    base = ci_values(chart, {"service": "calculator", "gateway": "minimal"}[chart])
+    assert "dns" in refusal(chart, base, {"dns": [peer]})
 
 
 def test_a_service_of_another_namespace_has_its_gateway_there():

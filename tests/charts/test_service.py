@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
+from firebreak_runtime.options import read_options
+from firebreak_runtime.walls import TESTED
 
 from gateway.config import ServiceConfig
-from tests.charts.cases import SERVICE, TLS
-from tests.charts.helpers import Object, ci_values, container, one, render
+from tests.charts.cases import SERVICE, TLS, every
+from tests.charts.helpers import VERSIONS, Object, ci_values, container, one, refusal, render, workloads
 
 CASES = {"plain": {}, **SERVICE}
 
@@ -71,8 +73,10 @@ def test_what_can_be_written_to_is_memory_with_a_bound(case: str):
     made = objects(CASES[case])
     volumes = {volume["name"]: volume for volume in pod(made)["volumes"]}
     mounts = container(one(made, "Deployment"), "service")["volumeMounts"]
-    assert [m["mountPath"] for m in mounts if not m.get("readOnly")] == ["/tmp"]
-    assert volumes["scratch"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"}
+    writable = {m["mountPath"]: m["name"] for m in mounts if not m.get("readOnly")}
+    given = container(one(made, "Deployment"), "service")["args"]
+    assert list(writable) == option(given, "--writable") == ["/tmp", "/dev/shm"]
+    assert all(volumes[name]["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"} for name in writable.values())
     assert not any("hostPath" in volume for volume in volumes.values())
 
 
@@ -87,9 +91,83 @@ def test_a_request_for_cores_may_be_less_than_the_limit():
     assert (bounds["requests"]["cpu"], bounds["limits"]["cpu"]) == ("100m", "1")
 
 
-def test_processes_are_handed_to_the_runtime():
-    text = one(objects({"resources": {"processes": 64}}), "ConfigMap")["data"]["service.yaml"]
-    assert yaml.safe_load(text)["sandbox"] == {"processes": 64}
+@pytest.mark.parametrize(
+    ("given", "sandbox"),
+    [
+        ({"processes": 64}, {"processes": 64}),
+        ({"scratch": "32Mi"}, {"scratch": 32 * 1024**2}),
+        ({"scratch": "64M", "processes": 99}, {"scratch": 64_000_000, "processes": 99}),
+        ({"scratch": "1.5Gi", "memory": "4Gi"}, {"scratch": 1536 * 1024**2}),
+        ({"scratch": "65536Ki"}, {}),
+    ],
+)
+def test_bounds_are_handed_to_the_runtime(given: dict[str, Any], sandbox: dict[str, int]):
+    text = yaml.safe_load(one(objects({"resources": given}), "ConfigMap")["data"]["service.yaml"])
+    assert set(text.get("sandbox", {})) == set(sandbox)
+    config = ServiceConfig.model_validate(text)
+    assert {"processes": 256, "scratch": 64 * 1024**2} | sandbox == {
+        "processes": config.sandbox.processes, "scratch": config.sandbox.scratch,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "resources", "said"),
+    [
+        ({"processes": 64}, {}, "sandbox.processes is 64 and resources.processes 256"),
+        ({"scratch": "32MiB"}, {}, "sandbox.scratch is 32MiB and resources.scratch 64Mi"),
+        ({"scratch": "64MiB"}, {"scratch": "64M"}, "sandbox.scratch is 64MiB and resources.scratch 64M"),
+        ({"memory": "2GiB"}, {"memory": "2047Mi"}, "sandbox.memory is 2GiB, resources.memory only 2047Mi"),
+        ({}, {"memory": "319Mi"}, "one worker may use 256MiB (service.runtime.memory) and scratch 64Mi"),
+        ({"scratch": "64 MiB"}, {}, "is no size"),
+    ],
+)
+def test_bounds_that_contradict_each_other_are_refused(sandbox: Any, resources: Any, said: str):
+    over = {"service": {"sandbox": sandbox}, "resources": resources}
+    assert said in refusal("service", ci_values("service", "calculator"), over)
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "resources"),
+    [
+        ({"processes": 64}, {"processes": 64}),
+        ({"scratch": "32MiB"}, {"scratch": "32Mi"}),
+        ({"memory": "2GiB"}, {"memory": "2Gi"}),
+        ({}, {"memory": "320Mi"}),
+    ],
+)
+def test_bounds_that_agree_are_taken(sandbox: Any, resources: Any):
+    text = one(objects({"service": {"sandbox": sandbox}, "resources": resources}), "ConfigMap")["data"]["service.yaml"]
+    assert yaml.safe_load(text).get("sandbox", {}) == sandbox
+
+
+def test_all_promises_are_made_and_each_can_be_taken_back():
+    made = option(arguments(), "--promise")
+    assert set(made) == set(TESTED) - {"landlock", "limits"}, "those two are the host's own work"
+    for name in made:
+        assert set(option(arguments({"promises": {name: False}}), "--promise")) == set(made) - {name}
+
+
+@pytest.mark.parametrize("wrong", [{"promises": {"landlock": False}}, {"promises": {"network": "no"}}])
+def test_a_promise_that_there_is_not_is_refused(wrong: Any):
+    assert "promises" in refusal("service", ci_values("service", "calculator"), wrong)
+
+
+def every_host() -> list[Any]:
+    """The arguments of every service's host in every case, by name."""
+    made = [(f"{case}:{item['metadata']['name']}", item) for case, objects in every(VERSIONS[0])
+            for item in workloads(objects)
+            if item["spec"]["template"]["metadata"]["labels"]["firebreak.dev/component"] == "service"]  # fmt: skip
+    return [(name, container(item, "service")["args"]) for name, item in made]
+
+
+def test_the_host_takes_its_arguments_in_every_case():
+    hosts = every_host()
+    assert len(hosts) > len(SERVICE)
+    for name, given in hosts:
+        options = read_options(given)
+        assert vars(options)["listen"] == "0.0.0.0:7600", name
+        assert options.enclose == "best-effort" and options.network_policy, name
+        assert bool(options.health) == bool(options.tls_key) == bool(options.gateway_ca), name
 
 
 @pytest.mark.parametrize(
@@ -113,15 +191,19 @@ def test_a_start_gets_the_time_that_service_yaml_gives_it(start: str, seconds: i
     probe = container(one(objects({"service": {"runtime": {"start_timeout": start}}}), "Deployment"), "service")
     startup, liveness = probe["startupProbe"], probe["livenessProbe"]
     assert startup["grpc"] == liveness["grpc"] == probe["readinessProbe"]["grpc"] == {"port": 7600}
+    assert option(probe["args"], "--health") == [] and [port["containerPort"] for port in probe["ports"]] == [7600]
     assert startup["periodSeconds"] * startup["failureThreshold"] >= seconds
     assert liveness["periodSeconds"] * liveness["failureThreshold"] >= seconds
 
 
 @pytest.mark.parametrize("case", TLS)
-def test_with_tls_the_port_is_asked_and_both_ways_have_certificates(case: str):
+def test_with_tls_health_has_a_port_and_both_ways_have_certificates(case: str):
     made = objects(TLS[case])
     host = container(one(made, "Deployment"), "service")
-    assert host["readinessProbe"]["tcpSocket"] == {"port": "grpc"}
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert host[probe]["grpc"] == {"port": 7601}
+    assert option(host["args"], "--health") == ["0.0.0.0:7601"]
+    assert {"name": "health", "containerPort": 7601, "protocol": "TCP"} in host["ports"]
     folder = next(m["mountPath"] for m in host["volumeMounts"] if m["name"] == "tls")
     names = ("--tls-certificate", "--tls-key", "--tls-client-ca", "--gateway-ca")
     assert [option(host["args"], name) for name in names] == [

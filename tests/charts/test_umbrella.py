@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,8 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.chart.image import Image
+from cli.chart.making import Maker
+from gateway.adapters.config_files import load
 from gateway.adapters.policy.bundle import read_bundle
-from tests.charts.helpers import NAMESPACE, ROOT, Object, ci_values, one, render
+from tests.charts.helpers import NAMESPACE, ROOT, VERSIONS, Object, ci_values, helm, one, render
 
 CHART = yaml.safe_load((ROOT / "charts" / "firebreak" / "Chart.yaml").read_text())
 VALUES = yaml.safe_load((ROOT / "charts" / "firebreak" / "values.yaml").read_text())
@@ -45,9 +49,14 @@ def policy_files() -> Iterator[Path]:
     return (path for path in (ROOT / "policies").rglob("*") if path.is_file() and path.suffix != ".md")
 
 
-def test_web_fetch_is_installed_only_where_its_addresses_are_given() -> None:
-    assert "web-fetch" not in deployments(render("firebreak", ci_values("firebreak", "cluster")))
-    assert "web-fetch" in deployments(render("firebreak", ci_values("firebreak", "web-fetch")))
+@pytest.mark.parametrize(("values", "there"), [("cluster", False), ("web-fetch", True)])
+def test_the_catalogue_is_what_is_installed_and_web_fetch_only_where_its_addresses_are_given(
+    values: str, there: bool, tmp_path: Path
+) -> None:
+    objects = render("firebreak", ci_values("firebreak", values))
+    catalogue = {service.name for _, service in load(mounted(objects, tmp_path)).services}
+    assert catalogue == deployments(objects) - {GATEWAY}
+    assert catalogue == {name for name in NAMES if there or name != "web-fetch"}
 
 
 def deployments(objects: list[Object]) -> set[str]:
@@ -72,6 +81,20 @@ def test_the_gateway_takes_its_files_as_a_cluster_mounts_them(chart: str, values
 
 def test_the_umbrella_gateway_lacks_nothing(tmp_path: Path) -> None:
     assert complaints(mounted(render("firebreak", ci_values("firebreak", "cluster")), tmp_path)) == []
+
+
+@pytest.mark.parametrize("chart", ["gateway", "firebreak"])
+def test_the_command_that_is_printed_for_its_values_works(chart: str, tmp_path: Path) -> None:
+    file, maker = tmp_path / "made.yaml", Maker(ROOT / "firebreak.yaml", Image())
+    made = maker.one("gateway", file) if chart == "gateway" else maker.umbrella(file)
+    file.write_text(made.text)
+    (tmp_path / "jwks.json").write_text('{"keys": []}')
+    words = shlex.split(made.install[-1].replace("jwks=jwks.json", f"jwks={tmp_path}/jwks.json"))
+    assert words[:3] == ["helm", "upgrade", "--install"]
+    assert words[4] == f"charts/{chart}"
+    done = helm("template", words[3], chart, *words[5:], "--kube-version", VERSIONS[0])
+    assert done.returncode == 0, done.stderr
+    assert "issuer: ISSUER" in done.stdout
 
 
 def complaints(file: Path) -> list[str]:

@@ -149,41 +149,12 @@ async def test_a_file_of_authorities_comes_before_the_systems_and_is_read_for_ea
     keys = source(issuer(cluster, ca_file=str(cluster.ca)), None, lambda: 0.0)
     await keys.refresh()
     assert keys.loaded
+    assert cluster.bearer is None, "keys are asked for without a credential"
     cluster.ca.rename(tmp_path / "away")
     await keys.refresh()
     assert "authorities cannot be read" in keys.problem
     assert "ca.crt" in keys.problem
     assert await keys.find("cluster-1")
-
-
-async def test_the_token_is_read_for_each_request(cluster: Cluster, tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    keys = source(issuer(cluster, token_file=str(token)), cluster.ca, lambda: 0.0)
-    for text in ("first\n", "second"):
-        token.write_text(text)
-        await keys.refresh()
-        assert (keys.problem, cluster.bearer) == ("", f"Bearer {text.strip()}")
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b" \n", b"secret\nsecret", b"secret secret", b"s\xc3\xa9cret", b"secret" * 9_999]
-)
-async def test_a_token_that_is_none_is_sent_to_nobody_and_said_without_it(
-    cluster: Cluster, tmp_path: Path, content: bytes
-) -> None:
-    (tmp_path / "token").write_bytes(content)
-    keys = source(issuer(cluster, token_file=str(tmp_path / "token")), cluster.ca, lambda: 0.0)
-    await keys.refresh()
-    assert "holds no bearer token" in keys.problem
-    assert "cret" not in keys.problem
-    assert cluster.asked == 0
-
-
-async def test_a_token_that_is_gone_is_said(cluster: Cluster, tmp_path: Path) -> None:
-    keys = source(issuer(cluster, token_file=str(tmp_path / "token")), cluster.ca, lambda: 0.0)
-    await keys.refresh()
-    assert "its token cannot be read" in keys.problem
-    assert cluster.asked == 0
 
 
 async def test_a_rotated_key_is_found_when_the_first_token_comes(cluster: Cluster) -> None:
@@ -229,7 +200,7 @@ def redirect() -> web.StreamResponse:
     ("answer", "why"),
     [
         (lambda: web.Response(status=500), "HTTP 500"),
-        (lambda: web.Response(status=401), "HTTP 401"),
+        (lambda: web.Response(status=401), "HTTP 401, and no credential is ever sent"),
         (redirect, "HTTP 302"),
         (lambda: web.Response(text="<html>"), "not JSON"),
         (lambda: web.Response(body=b'{"keys":['), "not JSON"),

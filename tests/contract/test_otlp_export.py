@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +14,7 @@ import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
+from gateway.adapters.telemetry import batches
 from gateway.adapters.telemetry.lines import LineWriter
 from gateway.adapters.telemetry.recorder import Record, make_record
 from gateway.call import View
@@ -21,13 +24,16 @@ from tests.unit.gateway.chain_fakes import START, authenticated, call
 
 
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """Takes what is exported to it."""
+    """Takes what is exported to it, and answers while `goes_on`."""
 
     def __init__(self) -> None:
         self.requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
     def Export(self, request: Any, context: Any) -> Any:
         self.requests.put(request)
+        self.goes_on.wait()
         return trace_service_pb2.ExportTraceServiceResponse()
 
 
@@ -39,6 +45,7 @@ def collector() -> Iterator[tuple[Collector, int]]:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield taking, port
+    taking.goes_on.set()
     server.stop(None).wait()
 
 
@@ -72,3 +79,18 @@ def test_a_call_and_its_attempt_arrive(collector: tuple[Collector, int]) -> None
     assert ("service.name", "firebreak-gateway") in {
         (attribute.key, attribute.value.string_value) for attribute in exported.resource.attributes
     }
+
+
+def test_a_collector_that_hangs_does_not_hold_up_the_end(
+    collector: tuple[Collector, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "END", 0.2)
+    taking, port = collector
+    taking.goes_on.clear()
+    made = record(port)
+    for _ in range(1024):  # as many spans as wait at most, in four batches
+        one_call(made)
+    started = time.monotonic()
+    made.close()
+    assert time.monotonic() - started < 6, "less than two of the batches may take"
+    assert not taking.requests.empty()

@@ -75,6 +75,10 @@ class TestEach:
         assert "org.opencontainers.image.title" in stage["LABEL"]
 
 
+def test_the_gateway_finds_the_bases_authorities() -> None:
+    assert "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt" in dict(last_stage("gateway/Dockerfile"))["ENV"].split()
+
+
 @pytest.mark.parametrize(
     ("path", "through"),
     [
@@ -82,6 +86,10 @@ class TestEach:
         ("services/calculator/service.yaml", True),
         ("services/handbook/documents/returns.md", True),
         ("requirements.lock", True),
+        ("cli/egress/door.py", True),
+        ("cli/egress_pod.py", True),
+        ("cli/main.py", False),
+        ("cli/local/launcher.py", False),
         (".firebreak/keys/signing.pem", False),
         (".git/config", False),
         (".venv/bin/python", False),

@@ -14,7 +14,7 @@ spec:
   policyTypes: [Ingress, Egress]
 {{- end -}}
 
-{{/* A rule for egress: names are asked of the cluster's own DNS only. */}}
+{{/* A rule for egress: names are asked of the cluster's own DNS, and of the values' `dns`. Takes the chart's scope. */}}
 {{- define "firebreak-common.dnsEgress" -}}
 to:
   - namespaceSelector:
@@ -23,6 +23,9 @@ to:
     podSelector:
       matchLabels:
         k8s-app: kube-dns
+  {{- with .Values.dns }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 ports:
   - {protocol: UDP, port: 53}
   - {protocol: TCP, port: 53}

@@ -46,9 +46,6 @@ issuers:
     {{- if .caConfigMap }}
     ca_file: /etc/firebreak/identity/ca.crt
     {{- end }}
-    {{- if .token }}
-    token_file: /var/run/secrets/cluster/token
-    {{- end }}
   {{- end }}
   {{- with .Values.users }}
   {{- if .issuer }}
@@ -83,11 +80,7 @@ principal_rate:
 
 {{- define "firebreak-gateway.journal" -}}
 mode: {{ include "firebreak-gateway.journalMode" . }}
-{{- if include "firebreak-gateway.journalInPod" . }}
-path: /var/lib/firebreak/journal/journal.db
-heads: /var/lib/firebreak/journal/heads
-retention: {size: {{ .Values.journal.podSize }}}
-{{- else if ne (include "firebreak-gateway.journalMode" .) "none" }}
+{{- if ne (include "firebreak-gateway.journalMode" .) "none" }}
 store: postgresql
 dsn_file: /var/run/secrets/journal/dsn
 heads: /tmp/heads
@@ -100,11 +93,14 @@ when_gone: {{ .Values.redis.whenGone }}
 {{- if .Values.redis.passwordSecret.name }}
 password_file: /var/run/secrets/redis/password
 {{- end }}
+{{- if .Values.redis.caConfigMap }}
+ca_file: /etc/firebreak/redis/ca.crt
+{{- end }}
 {{- end -}}
 
 {{/* dns: the gateway looks a service's pods up by itself and balances calls over them. */}}
 {{- define "firebreak-gateway.services" -}}
-{{- range $name, $_ := .Values.services }}
+{{- range $name := include "firebreak-gateway.served" . | fromYamlArray }}
 - path: /etc/firebreak/services/{{ $name }}
   address: dns:///{{ $name }}:7600
   identity: service:{{ $name }}

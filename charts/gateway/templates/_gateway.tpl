@@ -13,14 +13,23 @@ template's answer is text, and the scope in `who` is none.
 {{ .Values.sessionKeys.existingSecret | default "firebreak-session-keys" }}
 {{- end -}}
 
-{{/* Name of the journal's mode: without PostgreSQL there is no journal unless somebody wants one that ends with its pod. */}}
+{{/* Name of the journal's mode: without PostgreSQL there is no journal. */}}
 {{- define "firebreak-gateway.journalMode" -}}
 {{ .Values.journal.mode | default (ternary "best-effort" "none" (ne .Values.journal.postgresql.urlSecret.name "")) }}
 {{- end -}}
 
-{{/* "yes" where the journal is a file in the pod. */}}
-{{- define "firebreak-gateway.journalInPod" -}}
-{{- if and (ne (include "firebreak-gateway.journalMode" .) "none") (not .Values.journal.postgresql.urlSecret.name) -}}yes{{- end -}}
+{{/* Names of the services that are in the catalogue: those that are not said to be missing. A list. */}}
+{{- define "firebreak-gateway.served" -}}
+{{- range $name, $_ := .Values.services }}
+{{- if dig $name true $.Values.installed }}
+- {{ $name }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Name of the key that stands for the policy's files as they are called, whatever is in them. */}}
+{{- define "firebreak-gateway.policyFiles" -}}
+files-{{ keys .Values.policies | sortAlpha | join "\n" | sha256sum | trunc 16 }}
 {{- end -}}
 
 {{/* A key of a ConfigMap holds no slash. Takes a policy file's path. */}}

@@ -10,15 +10,13 @@
 {{- if ne .Values.tls.mode "off" }}
 - {{ include "firebreak-common.tlsMount" . | indent 2 | trim }}
 {{- end }}
-{{- if .Values.serviceAccounts.token }}
-- {name: cluster-token, mountPath: /var/run/secrets/cluster, readOnly: true}
-{{- end }}
 {{- if .Values.redis.passwordSecret.name }}
 - {name: redis, mountPath: /var/run/secrets/redis, readOnly: true}
 {{- end }}
-{{- if include "firebreak-gateway.journalInPod" . }}
-- {name: journal, mountPath: /var/lib/firebreak/journal}
-{{- else if ne (include "firebreak-gateway.journalMode" .) "none" }}
+{{- if .Values.redis.caConfigMap }}
+- {name: redis-ca, mountPath: /etc/firebreak/redis, readOnly: true}
+{{- end }}
+{{- if ne (include "firebreak-gateway.journalMode" .) "none" }}
 - {name: journal-dsn, mountPath: /var/run/secrets/journal, readOnly: true}
 {{- end }}
 {{- end -}}
@@ -46,22 +44,18 @@
 {{- include "firebreak-gateway.who" $of }}
 - {{ include "firebreak-common.tlsVolume" $of | indent 2 | trim }}
 {{- end }}
-{{- if .Values.serviceAccounts.token }}
-- name: cluster-token
-  projected:
-    defaultMode: 0440
-    # Without an audience it is for the API server, which hands its keys to accounts that it knows and grants this one nothing else.
-    sources: [{serviceAccountToken: {expirationSeconds: 3600, path: token}}]
-{{- end }}
 {{- with .Values.redis.passwordSecret }}
 {{- if .name }}
 - {{ include "firebreak-gateway.secretVolume" (dict "name" "redis" "secret" . "path" "password") | indent 2 | trim }}
 {{- end }}
 {{- end }}
-{{- if include "firebreak-gateway.journalInPod" . }}
-- name: journal
-  emptyDir: {sizeLimit: {{ .Values.resources.ephemeralStorage }}}
-{{- else if ne (include "firebreak-gateway.journalMode" .) "none" }}
+{{- with .Values.redis.caConfigMap }}
+- name: redis-ca
+  configMap:
+    name: {{ . }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
+{{- if ne (include "firebreak-gateway.journalMode" .) "none" }}
 {{- $dsn := dict "name" "journal-dsn" "secret" .Values.journal.postgresql.urlSecret "path" "dsn" }}
 - {{ include "firebreak-gateway.secretVolume" $dsn | indent 2 | trim }}
 {{- end }}
@@ -110,7 +104,7 @@ secret:
       - configMap:
           name: firebreak-gateway-services
           items:
-            {{- range $name, $_ := .Values.services }}
+            {{- range $name := include "firebreak-gateway.served" . | fromYamlArray }}
             - {key: {{ $name }}.yaml, path: {{ $name }}/service.yaml}
             {{- end }}
 {{- end -}}
@@ -122,6 +116,9 @@ secret:
       - configMap:
           name: firebreak-gateway-policies
           items:
+            # Read by nobody. Where files come or go it has another name, and the kubelet, which gives a volume all of its keys
+            # or none, leaves the pods that know the former files only with those as they were: never one half of a change.
+            - {key: {{ include "firebreak-gateway.policyFiles" . }}, path: files}
             {{- range $path, $_ := .Values.policies }}
             - {key: {{ include "firebreak-gateway.policyKey" $path }}, path: current/{{ $path }}}
             {{- end }}

@@ -13,7 +13,10 @@
 {{- end }}
 {{- end -}}
 
-{{/* The values' `egress` and service.yaml's must name the same: a wall that is wider or narrower is a mistake. */}}
+{{/*
+The values' `egress` and service.yaml's must name the same: a wall that is wider or narrower is a mistake. And none may be at a
+port that the service connects to without the proxy: the host's walls know ports and no addresses.
+*/}}
 {{- define "firebreak-service.checkEgress" -}}
 {{- $name := .Values.service.name }}
 {{- $declared := include "firebreak-service.declared" . | fromYamlArray }}
@@ -24,6 +27,13 @@
 {{- range $declared }}
 {{- if not (has . $opened) }}
 {{- fail (printf "%s: service.egress declares %s, egress has no such entry: add {host, port, cidrs} for it" $name .) }}
+{{- end }}
+{{- end }}
+{{- $gateway := splitList ":" .Values.gateway.address | last }}
+{{- range .Values.egress }}
+{{- if has (toString .port) (list "53" "3128" $gateway) }}
+{{- $why := "the service itself may connect to that port, and could go around the proxy" }}
+{{- fail (printf "%s: egress to %s:%d: %s. Let the host listen at another port" $name .host (int .port) $why) }}
 {{- end }}
 {{- end }}
 {{- range $opened }}

@@ -2,7 +2,8 @@
 {{- define "firebreak-service.args" -}}
 - --service=/app/service
 - --listen=0.0.0.0:7600
-- --gateway={{ .Values.gateway.address }}
+{{- /* Without certificates the service must be told that its calls go in the clear: it would not do so by itself. */}}
+- --gateway={{ ternary "plaintext:" "" (eq .Values.tls.mode "off") }}{{ .Values.gateway.address }}
 - --token-file=/var/run/secrets/firebreak/token
 - --grace={{ include "firebreak-service.grace" . }}
 - --enclose=best-effort
@@ -11,9 +12,8 @@
 - --writable=/dev/shm
 {{- /* Names are asked for over TCP (see dnsConfig): the host's walls leave no UDP. */}}
 - --port=53
-{{- range .Values.egress | uniq }}
-- --port={{ .port }}
-{{- end }}
+{{- include "firebreak-service.proxyArgs" . }}
+{{- include "firebreak-service.promises" . }}
 {{- if .Values.secret }}
 - --secrets=/var/run/secrets/service
 {{- end }}
@@ -22,21 +22,17 @@
 - --tls-key=/etc/firebreak/tls/tls.key
 - --tls-client-ca=/etc/firebreak/tls/ca.crt
 - --gateway-ca=/etc/firebreak/tls/ca.crt
+- --health=0.0.0.0:7601
 {{- end }}
 {{- end -}}
 
 {{/*
-How the kubelet asks. Its gRPC probe speaks no TLS: with it only the listening port is asked for, and whether the service
-answers is left to the gateway, which proves that of each service before it sends calls.
+How the kubelet asks. Its gRPC probe speaks no TLS: with it health, and nothing else, has a port of its own. The NetworkPolicy opens
+that to nobody; a node reaches its own pods.
 */}}
 {{- define "firebreak-service.asks" -}}
-{{- if eq .Values.tls.mode "off" -}}
 grpc:
-  port: 7600
-{{- else -}}
-tcpSocket:
-  port: grpc
-{{- end }}
+  port: {{ ternary 7600 7601 (eq .Values.tls.mode "off") }}
 timeoutSeconds: 3
 {{- end -}}
 
@@ -67,6 +63,9 @@ livenessProbe:
   readOnly: true
 - {{ include "firebreak-common.tokenMount" . | indent 2 | trim }}
 - {{ include "firebreak-common.scratchMount" . | indent 2 | trim }}
+- name: shared-memory
+  mountPath: /dev/shm
+{{- include "firebreak-service.proxyMount" . }}
 {{- if .Values.secret }}
 - name: secret
   mountPath: /var/run/secrets/service
@@ -83,6 +82,11 @@ livenessProbe:
     name: {{ .Values.service.name }}
 - {{ include "firebreak-common.tokenVolume" . | indent 2 | trim }}
 - {{ include "firebreak-common.scratchVolume" .Values.resources.scratch | indent 2 | trim }}
+- name: shared-memory
+  emptyDir:
+    medium: Memory
+    sizeLimit: {{ .Values.resources.scratch }}
+{{- include "firebreak-service.proxyVolume" . }}
 {{- with .Values.secret }}
 - name: secret
   secret:

@@ -26,14 +26,13 @@ def _named(config: GatewayConfig) -> Iterator[tuple[Key, str]]:
     for index, issuer in enumerate(config.identity.issuers):
         if not issuer.jwks.startswith("https://"):
             yield ("identity", "issuers", index, "jwks"), issuer.jwks
-        yield from _fields(("identity", "issuers", index), issuer, "ca_file", "token_file")
+        yield from _fields(("identity", "issuers", index), issuer, "ca_file")
     for index, entry in enumerate(config.services):
         yield from _fields(("services", index, "tls"), entry.tls, "ca", "certificate", "key")
     yield ("identity", "session_keys"), config.identity.session_keys
     if config.policy.opa.token_file is not None:
         yield ("policy", "opa", "token_file"), config.policy.opa.token_file
-    if config.quotas is not None and config.quotas.password_file is not None:
-        yield ("quotas", "password_file"), config.quotas.password_file
+    yield from _fields(("quotas",), config.quotas, "password_file", "ca_file")
     if config.journal.dsn_file is not None:
         yield ("journal", "dsn_file"), config.journal.dsn_file
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import aiohttp
 
-from gateway.adapters.identity.jws import MAX_TOKEN
 from gateway.adapters.identity.live_keys import Fetch, LiveKeys, SourceError
 from gateway.adapters.identity.watched_file import Stamp, stamp, why
 from gateway.config import Issuer
@@ -19,6 +18,7 @@ POLL = 0.5
 _UNKNOWN_KEY_GAP = 1.0
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _MAX_BYTES = 256 * 1024
+_ADVICE = dict.fromkeys((401, 403), ", and no credential is ever sent: fetch the keys yourself and give them as a file")
 
 
 def source(issuer: Issuer, ca_bundle: Path | None, clock: Clock) -> LiveKeys:
@@ -29,8 +29,7 @@ def source(issuer: Issuer, ca_bundle: Path | None, clock: Clock) -> LiveKeys:
     """
     if issuer.jwks.startswith("https://"):
         ca = Path(issuer.ca_file) if issuer.ca_file else ca_bundle
-        fetch = https(issuer.jwks, ca, Path(issuer.token_file) if issuer.token_file else None)
-        return LiveKeys(issuer.jwks, fetch, interval=issuer.refresh, gap=_UNKNOWN_KEY_GAP, clock=clock)
+        return LiveKeys(issuer.jwks, https(issuer.jwks, ca), interval=issuer.refresh, gap=_UNKNOWN_KEY_GAP, clock=clock)
     if "://" in issuer.jwks:
         raise ValueError(f"issuer {issuer.name}: jwks is a file or an https:// address")
     return LiveKeys(issuer.jwks, file(Path(issuer.jwks)), interval=min(issuer.refresh, POLL), gap=0.0, clock=clock)
@@ -51,24 +50,22 @@ def file(path: Path) -> Fetch:
     return fetch
 
 
-def https(url: str, ca_bundle: Path | None, token_file: Path | None = None) -> Fetch:
-    """Asks `url`, whose certificate must be signed by `ca_bundle` (PEM; None means the system's authorities), with the bearer
-    token in `token_file`, if any.
+def https(url: str, ca_bundle: Path | None) -> Fetch:
+    """Asks `url`, whose certificate must be signed by `ca_bundle` (PEM; None means the system's authorities).
 
-    Both files are read for each request, so that they may rotate. Redirects are not followed: the address in the
-    configuration is the one that is trusted, and the token is for nobody else.
+    The file is read for each request, so that it may be replaced. Redirects are not followed: the address in the
+    configuration is the one that is trusted.
     """
 
     async def fetch() -> bytes:
         trust = await asyncio.to_thread(_trust, ca_bundle)
-        headers = await asyncio.to_thread(_bearer, token_file)
         try:
             async with (
                 aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-                session.get(url, ssl=trust, headers=headers, allow_redirects=False) as response,
+                session.get(url, ssl=trust, allow_redirects=False) as response,
             ):
                 if response.status != 200:
-                    raise SourceError(f"the answer was HTTP {response.status}")
+                    raise SourceError(f"the answer was HTTP {response.status}{_ADVICE.get(response.status, '')}")
                 return await _bounded(response.content)
         except TimeoutError:
             raise SourceError(f"no answer within {_TIMEOUT.total:g} s") from None
@@ -83,21 +80,6 @@ def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_bundle)
     except OSError as error:
         raise SourceError(f"its authorities cannot be read from {ca_bundle} ({why(error)})") from None
-
-
-def _bearer(token_file: Path | None) -> dict[str, str]:
-    """The header with the token. Errors name the file, never what is in it."""
-    if token_file is None:
-        return {}
-    try:
-        token = token_file.read_text("ascii").strip()
-    except OSError as error:
-        raise SourceError(f"its token cannot be read from {token_file} ({why(error)})") from None
-    except UnicodeDecodeError:
-        token = ""
-    if not token or not token.isprintable() or " " in token or len(token) > MAX_TOKEN:
-        raise SourceError(f"{token_file} holds no bearer token")
-    return {"authorization": f"Bearer {token}"}
 
 
 def _read_if_changed(path: Path, last: Stamp | None) -> tuple[Stamp, bytes | None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider, UsernamePasswordCredentialProvider
@@ -15,6 +16,7 @@ from redis.exceptions import ConnectionError as Broken
 from redis.exceptions import TimeoutError as Late
 
 from gateway.adapters.quotas.store import Gone
+from gateway.adapters.quotas.trust import Encrypted, Trust, in_words
 from gateway.config import Quotas
 
 _CONNECTIONS = 32
@@ -43,14 +45,13 @@ class RedisStore:
     """Implements the port gateway.adapters.quotas.store.Store."""
 
     def __init__(self, config: Quotas, root: Path) -> None:
-        """`root` is where a relative password file starts. Connects when it is first asked."""
+        """`root` is where relative paths start. Connects when it is first asked."""
         parts = urlsplit(config.redis)
         host, port = parts.hostname or "", parts.port or 6379
         self.address = f"{host}:{port}"
         pool = BlockingConnectionPool(
             max_connections=_CONNECTIONS,
             timeout=config.timeout,
-            connection_class=SSLConnection if parts.scheme == "rediss" else Connection,
             host=host,
             port=port,
             db=int(parts.path.removeprefix("/") or 0),
@@ -60,6 +61,7 @@ class RedisStore:
             retry=Retry(NoBackoff(), 1, supported_errors=(Broken,)),
             credential_provider=_credentials(unquote(parts.username or ""), config.password_file, root),
             protocol=2,
+            **_encryption(parts, config.ca_file, root),
         )
         self._redis = Redis(connection_pool=pool)
         self._digest = ""
@@ -73,7 +75,7 @@ class RedisStore:
         except AuthenticationError:
             raise Gone(f"Redis at {self.address} does not accept user or password") from None
         except (Broken, Late, TimeoutError, OSError) as error:
-            raise Gone(f"Redis at {self.address} does not answer: {type(error).__name__}") from None
+            raise Gone(f"Redis at {self.address} {in_words(error)}") from None
         except (RedisError, ValueError, TypeError) as error:
             raise Gone(f"Redis at {self.address} refuses: {type(error).__name__}") from None
 
@@ -89,6 +91,13 @@ class RedisStore:
             pass
         self._digest = await self._redis.script_load(_BUCKET)
         return str(await self._redis.evalsha(self._digest, 1, *arguments))
+
+
+def _encryption(parts: SplitResult, ca_file: str | None, root: Path) -> dict[str, Any]:
+    """What makes the pool's connections TLS, where the address says so."""
+    if parts.scheme != "rediss":
+        return {}
+    return {"connection_class": Encrypted, "trust": Trust(None if ca_file is None else root / ca_file)}
 
 
 def _credentials(user: str, password_file: str | None, root: Path) -> CredentialProvider | None:

@@ -48,10 +48,16 @@ class Registry:
         channel_of: Callable[[Target], Any],
         retire: Callable[[Target], Awaitable[None]],
         pace: Pace,
+        renew: Callable[[Target], Any] = lambda _target: None,
     ) -> None:
-        """`channel_of` gives the channel on which calls reach a target too, `retire` ends it."""
+        """`channel_of` gives the channel on which calls reach a target too, `retire` ends it.
+
+        `renew` gives one to whatever instances the target's address leads to by now, and calls go there from then on; None
+        where it cannot lead elsewhere.
+        """
         self._channel_of = channel_of
         self._retire = retire
+        self._renew = renew
         self._pace = pace
         self._targets: dict[str, Target] = {}
         self._coming: dict[str, Target] = {}
@@ -145,7 +151,12 @@ class Registry:
             return
         proof = self._prover, self._pace, self._group.create_task
         follower = Follower(
-            target, self._channel_of(target), self._pace.retry, lambda: self._settle(target.name), proof
+            target,
+            self._channel_of(target),
+            self._pace.retry,
+            lambda: self._settle(target.name),
+            proof,
+            lambda: self._renew(target),
         )
         self._following[target] = follower, self._group.create_task(follower.run())
 

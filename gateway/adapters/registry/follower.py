@@ -30,6 +30,10 @@ ANSWER_SECONDS = 3.0
 """How long a service may take to answer a health check or a Describe."""
 
 
+class _ElsewhereError(Exception):
+    """The watch is over: others are followed from now on."""
+
+
 class Follower:
     """Keeps one target's `state`, `reason` and `description` true, and tells `changed` of every new state.
 
@@ -44,18 +48,25 @@ class Follower:
         retry: float,
         changed: Callable[[], None] = lambda: None,
         proof: tuple[Prover, Pace, Spawn] | None = None,
+        renew: Callable[[], Any] = lambda: None,
     ) -> None:
         """`channel` is a grpc.aio channel to the target; `retry` is the pause in seconds before it is asked again.
 
-        `proof` is None for whoever asks only whether the service is up.
+        `proof` is None for whoever asks only whether the service is up. `renew` as the registry has it.
         """
         self._target = target
-        self._health = health_pb2_grpc.HealthStub(channel)
-        self._describe = channel.unary_unary(_DESCRIBE[target.kind]) if target.kind in _DESCRIBE else None
+        self._use(channel)
         self._retry = retry
+        self._renew = renew
+        self._renewed = False
         self._changed = changed
         self._up = False
         self._proving = None if proof is None else Proving(target, *proof, self._set)
+
+    def _use(self, channel: Any) -> None:
+        kind = self._target.kind
+        self._health = health_pb2_grpc.HealthStub(channel)
+        self._describe = channel.unary_unary(_DESCRIBE[kind]) if kind in _DESCRIBE else None
 
     async def run(self) -> None:
         """Follows the target until cancelled."""
@@ -76,6 +87,8 @@ class Follower:
         while True:
             try:
                 await self._watch()
+            except _ElsewhereError:
+                continue
             except Unusable as error:
                 self._not_ready(str(error))
             except grpc.aio.AioRpcError as error:
@@ -111,10 +124,23 @@ class Follower:
 
     async def _heed(self, serving: bool, next_status: asyncio.Future[Any]) -> None:
         """Brings the target up to date with one health status; while it cannot be used asks again until the next status."""
+        if not serving and self._up and self._elsewhere():
+            raise _ElsewhereError
         while not next_status.done():
             if await self._ask(serving):
                 return
             await asyncio.wait((next_status,), timeout=self._retry)
+
+    def _elsewhere(self) -> bool:
+        """Whether others may serve in the place of an instance that ends. Then these are followed, and get the calls at once:
+        until it is known how they are the target's state stays, as what ends takes calls for a moment longer."""
+        channel = None if self._renewed else self._renew()
+        if channel is None:
+            return False
+        self._renewed = True
+        self._use(channel)
+        self._down()
+        return True
 
     async def _ask(self, serving: bool) -> bool:
         """Whether the service is serving and described itself."""
@@ -172,6 +198,7 @@ class Follower:
 
     def _described(self, description: Description) -> None:
         """The service is up; it is not proven while it is the one that was before, which only a new description gives away."""
+        self._renewed = False
         before, self._target.description = self._target.description, description
         if self._up and before is not None and before.response == description.response:
             return

@@ -33,9 +33,6 @@ _OPERATIONS = {
 }
 """GenAI operation of each kind of target, and the attribute that holds the target's name."""
 
-_EXPORT_SECONDS = 3.0
-"""Time for one batch, retries included: a collector that is down must not hold up the gateway's end."""
-
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
@@ -143,9 +140,6 @@ def _attempted(call: Call) -> tuple[str, dict[str, Any]]:
 
 def exported(address: str, sample: float, version: str, clock: Clock) -> Spans:
     """Spans that go to the OTLP collector at `address` ("http://…" or "https://…", gRPC), in batches, in another thread."""
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from gateway.adapters.telemetry.batches import Batches
 
-    return Spans(
-        BatchSpanProcessor(OTLPSpanExporter(endpoint=address, timeout=_EXPORT_SECONDS)), sample, version, clock
-    )
+    return Spans(Batches(address), sample, version, clock)

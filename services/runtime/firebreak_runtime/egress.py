@@ -5,12 +5,27 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Coroutine
 from contextlib import suppress
 
 PORT = 3128
 """Where the proxy is expected; any other port where this one is taken."""
 CONNECTIONS = 128
 _CHUNK = 16 * 1024
+_GONE = "Firebreak egress: the egress proxy of this service is not running. It is started again by itself"
+_ANSWER = "\r\n".join(
+    (
+        f"HTTP/1.1 503 {_GONE}",
+        "Firebreak-Egress: failed",
+        "Connection: close",
+        f"Content-Length: {len(_GONE) + 1}",
+        "",
+        f"{_GONE}\n",
+    )
+)
+"""As the proxy itself would say it: a connection that only breaks tells nobody why."""
+_LINGER_SECONDS = 1.0
+"""For a client that is still sending while it gets that: it must not find the connection broken before it reads."""
 
 
 def listening(port: int = PORT) -> socket.socket:
@@ -56,17 +71,39 @@ class Forwarder:
         writers = [writer]
         try:
             with suppress(OSError):
-                there, back = await asyncio.open_unix_connection(self._path, limit=_CHUNK)
-                writers.append(back)
-                ways = [asyncio.ensure_future(_copy(reader, back)), asyncio.ensure_future(_copy(there, writer))]
                 try:
-                    await asyncio.gather(*ways)
-                finally:
-                    for way in ways:
-                        way.cancel()
+                    there, back = await asyncio.open_unix_connection(self._path, limit=_CHUNK)
+                except OSError:
+                    return await _refuse(reader, writer)
+                writers.append(back)
+                await _both(_copy(reader, back), _copy(there, writer))
         finally:
             for each in writers:
                 each.transport.abort()
+
+
+async def _both(*ways: Coroutine[None, None, None]) -> None:
+    """Until both have ended, or one has failed. Raises OSError."""
+    running = [asyncio.ensure_future(way) for way in ways]
+    try:
+        await asyncio.gather(*running)
+    finally:
+        for way in running:
+            way.cancel()
+
+
+async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Says that there is no proxy. Raises OSError where the client is gone."""
+    writer.write(_ANSWER.encode())
+    await writer.drain()
+    writer.write_eof()
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(_read_all(reader), _LINGER_SECONDS)
+
+
+async def _read_all(reader: asyncio.StreamReader) -> None:
+    while await reader.read(_CHUNK):
+        pass
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

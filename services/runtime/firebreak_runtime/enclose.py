@@ -30,8 +30,14 @@ class Plan:
     processes: int
     """Bound of processes and threads, the host's own among them."""
     ports: tuple[int, ...]
-    """The TCP ports that may be listened at and connected to; without any there are no internet sockets at all."""
+    """The TCP ports that may be connected to."""
+    listens: tuple[int, ...]
+    """The TCP ports that may be listened at. Without any of either there are no internet sockets at all."""
     required: bool
+
+    @property
+    def internet(self) -> bool:
+        return bool(self.ports or self.listens)
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def _walls(plan: Plan) -> tuple[tuple[tuple[str, ...], _Build], ...]:
         (("tasks",), _bound_processes),
         (("privileges",), _privileges),
         (("landlock",), _landlock),
-        (("syscalls",) if plan.ports else ("syscalls", "network"), _syscalls),
+        (("syscalls",) if plan.internet else ("syscalls", "network"), _syscalls),
     )
 
 
@@ -134,13 +140,14 @@ def _landlock(plan: Plan) -> None:
     abi = landlock.abi()
     if abi == 0:
         raise _NoWall("this kernel has no Landlock, or it is switched off (Linux has it since 5.13)")
-    landlock.restrict(abi, landlock.Files(plan.readable, plan.writable, plan.sockets), plan.ports)
+    files = landlock.Files(plan.readable, plan.writable, plan.sockets)
+    landlock.restrict(abi, files, landlock.Ports(plan.ports, plan.listens))
 
 
 def _syscalls(plan: Plan) -> None:
     machine = seccomp.machine()
     try:
-        seccomp.install(seccomp.program(machine, internet=bool(plan.ports)))
+        seccomp.install(seccomp.program(machine, internet=plan.internet))
     except seccomp.UnknownMachine:
         raise _NoWall(f"there is no filter of system calls for {machine}") from None
     except OSError as error:

@@ -36,7 +36,8 @@ class Surroundings:
     `listen` is where its host serves. `egress` is the address of the egress proxy, which is at port `proxy` of loopback for
     workers; "" and 0 where there is none. `secrets` is a folder, "" where there is none. `writable` are the folders in which
     workers may change files, none where nothing restricts them. `tls` is of the host's listener, `gateway_tls` of the workers'
-    way to the gateway.
+    way to the gateway. `reads` are paths beside the service's own, and `platform` names of environment variables ("NAME*" for
+    all that begin so), that are there wherever it runs. `network_policy` says that a policy, no namespace, bounds its network.
     """
 
     service: ServiceFile
@@ -50,6 +51,9 @@ class Surroundings:
     writable: tuple[str, ...] = ()
     tls: ListenerTls | None = None
     gateway_tls: GatewayTls | None = None
+    reads: tuple[str, ...] = ()
+    platform: tuple[str, ...] = ()
+    network_policy: bool = False
 
     def command(self) -> list[str]:
         options = [("--service", self.service.folder), ("--gateway", self.gateway), ("--token-file", self.token_file)]

@@ -42,8 +42,9 @@ _OF_FILES = _DEVICE | _EXECUTE
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 """Always there to be written to: libraries and subprocess.DEVNULL open them so, and they keep nothing."""
 
-_TCP_SINCE, _SCOPES_SINCE = 4, 6
-_BIND_AND_CONNECT = 3
+TCP_SINCE, _SCOPES_SINCE = 4, 6
+"""The versions that restrict connections, and signals with sockets that have no path."""
+_BIND, _CONNECT = 1, 2
 _ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -59,6 +60,14 @@ class Files:
     sockets: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Ports:
+    """TCP ports that may be connected to, and those that may be listened at."""
+
+    connect: tuple[int, ...] = ()
+    listen: tuple[int, ...] = ()
+
+
 def abi() -> int:
     """The version of Landlock that this kernel has; 0 where it has none, or where it is switched off."""
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)))
@@ -68,17 +77,17 @@ def lacking(abi: int) -> tuple[str, ...]:
     """What this version cannot restrict, in words."""
     if abi == 0:
         return ("anything",)
-    tcp = ("connections (Linux 6.7 can)",) if abi < _TCP_SINCE else ()
+    tcp = ("connections (Linux 6.7 can)",) if abi < TCP_SINCE else ()
     scopes = ("signals and abstract sockets (Linux 6.12 can)",) if abi < _SCOPES_SINCE else ()
     return tcp + scopes
 
 
-def restrict(abi: int, files: Files | None = None, ports: tuple[int, ...] | None = None) -> None:
-    """Leaves to this thread these files and these TCP ports, to connect to and to listen at; None leaves files or ports as they
-    are. No signal, tracing or abstract socket reaches a process that is not a descendant. What version `abi` cannot restrict
-    stays as it is. Needs no-new-privileges. Raises OSError."""
+def restrict(abi: int, files: Files | None = None, ports: Ports | None = None) -> None:
+    """Leaves to this thread these files and these ports; None leaves files or ports as they are. No signal, tracing
+    or abstract socket reaches a process that is not a descendant. What version `abi` cannot restrict stays as it is. Needs
+    no-new-privileges. Raises OSError."""
     known = (1 << _RIGHTS.get(abi, 16)) - 1 if files and abi else 0
-    net = _BIND_AND_CONNECT if ports is not None and abi >= _TCP_SINCE else 0
+    net = _BIND | _CONNECT if ports is not None and abi >= TCP_SINCE else 0
     scopes = _ABSTRACT_SOCKETS_AND_SIGNALS if abi >= _SCOPES_SINCE else 0
     if not known | net | scopes:
         return
@@ -89,8 +98,8 @@ def restrict(abi: int, files: Files | None = None, ports: tuple[int, ...] | None
     try:
         for path, rights in _paths(files) if files else ():
             _allow_beneath(ruleset, path, rights & known)
-        for port in ports or () if net else ():
-            _call(_ADD_RULE, ruleset, _PORT, struct.pack("=QQ", net, port), 0)
+        for port, rights in _each(ports) if ports and net else ():
+            _call(_ADD_RULE, ruleset, _PORT, struct.pack("=QQ", rights, port), 0)
         _call(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
@@ -99,6 +108,11 @@ def restrict(abi: int, files: Files | None = None, ports: tuple[int, ...] | None
 def _paths(files: Files) -> Iterator[tuple[str, int]]:
     groups = (files.readable, _READ), (files.writable, _WRITE), (files.sockets, _SOCKETS), (_DEVICES, _DEVICE)
     return ((path, rights) for paths, rights in groups for path in paths)
+
+
+def _each(ports: Ports) -> Iterator[tuple[int, int]]:
+    groups = (ports.connect, _CONNECT), (ports.listen, _BIND)
+    return ((port, rights) for numbers, rights in groups for port in numbers)
 
 
 def _allow_beneath(ruleset: int, path: str, rights: int) -> None:

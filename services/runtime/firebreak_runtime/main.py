@@ -28,7 +28,7 @@ from firebreak_runtime.served import GatewayTls
 from firebreak_runtime.server import Server
 from firebreak_runtime.service_file import ServiceFile, ServiceFileError, read_service_file
 from firebreak_runtime.tls import ListenerTls
-from firebreak_runtime.walls import NOT_ENCLOSED, Walls, path_of, port_of, walls
+from firebreak_runtime.walls import NOT_ENCLOSED, Walls, found_untrue, path_of, port_of, walls
 from firebreak_runtime.zygote_process import LoadFailed
 
 ZYGOTE = (sys.executable, "-I", "-m", "firebreak_runtime.zygote")
@@ -57,21 +57,25 @@ def main(arguments: Sequence[str], zygote: Sequence[str] = ZYGOTE) -> int:
     log = Log(service.name, time.time)
     if options.check:
         return asyncio.run(_check(around, log))
-    return asyncio.run(_serve(around, built, Forwarder(way_out, path_of(options.egress)), log, options.grace))
+    server = Server(service, log, options.health)
+    return asyncio.run(_serve(around, built, Forwarder(way_out, path_of(options.egress)), server, log, options.grace))
 
 
 def _build_walls(options: argparse.Namespace, service: ServiceFile, way_out: socket.socket | None) -> Walls:
     """Before anything else is started, a thread too. Raises CannotEnclose."""
+    untrue = found_untrue(options.promise)
     listens = path_of(options.listen)
     plan = Plan(
         readable=tuple(options.readable) or ("/",),
         writable=tuple(options.writable),
         sockets=(str(Path(listens).parent),) if listens else (),
         processes=service.processes,
-        ports=_ports(options, way_out),
+        ports=_ports(options.gateway, _port(way_out), *options.port),
+        listens=_ports(options.listen, options.health),
         required=options.enclose == "required",
     )
-    return walls(options.promise, NOT_ENCLOSED if options.enclose == "none" else enclose(plan))
+    enclosed = NOT_ENCLOSED if options.enclose == "none" else enclose(plan)
+    return walls(options.promise, enclosed, untrue, proxied=options.network_policy and bool(options.egress))
 
 
 def _surroundings(
@@ -93,6 +97,9 @@ def _surroundings(
         writable=tuple(options.writable) if "landlock" in built.own else (),
         tls=ListenerTls(options.tls_certificate, options.tls_key, options.tls_client_ca) if options.tls_key else None,
         gateway_tls=_gateway_tls(options),
+        reads=tuple(options.reads),
+        platform=tuple(options.variable),
+        network_policy=options.network_policy,
     )
 
 
@@ -102,10 +109,10 @@ def _gateway_tls(options: argparse.Namespace) -> GatewayTls | None:
     return GatewayTls(options.gateway_ca, options.tls_certificate, options.tls_key)
 
 
-def _ports(options: argparse.Namespace, way_out: socket.socket | None) -> tuple[int, ...]:
-    """All TCP ports that the service uses: none where its doors are sockets of this machine."""
-    doors = (port_of(options.listen), port_of(options.gateway), _port(way_out))
-    return tuple(sorted({port for port in (*doors, *options.port) if port}))
+def _ports(*doors: str | int) -> tuple[int, ...]:
+    """Those of the doors that are TCP ports, or have one: none where all are sockets of this machine."""
+    ports = (port_of(door) if isinstance(door, str) else door for door in doors if door)
+    return tuple(sorted({port for port in ports if port}))
 
 
 def _port(way_out: socket.socket | None) -> int:
@@ -122,13 +129,14 @@ async def _check(around: Surroundings, log: Log) -> int:
     return 0
 
 
-async def _serve(around: Surroundings, built: Walls, forwarder: Forwarder, log: Log, grace: float) -> int:
-    server = Server(around.service, log)
+async def _serve(
+    around: Surroundings, built: Walls, forwarder: Forwarder, server: Server, log: Log, grace: float
+) -> int:
     host = Host(around, log, server.set_ready)
     self_test = SelfTest(around.variables(os.environ), host.spared)
     prover = Prover(around, built, self_test, log, time.monotonic)
     asked = _ends()
-    log.info("walls", claimed=sorted(built.claimed), missing=dict(built.missing))
+    log.info("walls", claimed=sorted(built.claimed), missing=dict(built.missing), untrue=dict(built.untrue))
     # The zygote comes first: it has to be made before there are threads that a child could inherit locks from.
     running = asyncio.ensure_future(host.run())
     forwarding = asyncio.ensure_future(forwarder.run())

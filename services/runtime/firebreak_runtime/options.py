@@ -20,7 +20,12 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="firebreak_runtime", description=about)
     parser.add_argument("--service", type=Path, required=True, help="folder of service.yaml")
     parser.add_argument("--listen", type=_address, required=True, help='"unix:PATH" or "host:port"')
-    parser.add_argument("--gateway", type=_address, required=True, help="address of the gateway, for agents")
+    parser.add_argument(
+        "--gateway",
+        type=_address,
+        required=True,
+        help='"unix:PATH", "host:port" with TLS, or "plaintext:host:port" in the clear: where the gateway is, for agents',
+    )
     parser.add_argument(
         "--token-file", type=Path, required=True, help="file that holds the service's token, for agents"
     )
@@ -28,6 +33,13 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
         "--grace", type=_seconds, default=GRACE, help="seconds that calls get to finish when the host is asked to end"
     )
     parser.add_argument("--check", action="store_true", help="only load the service and say whether it can be")
+    parser.add_argument(
+        "--health",
+        type=_place,
+        default="",
+        metavar="HOST:PORT",
+        help="where to say in the clear, without TLS, whether the service is healthy, and nothing else",
+    )
     _add_tls(parser)
     _add_walls(parser)
     options = parser.parse_args(arguments)
@@ -55,7 +67,7 @@ def _wrong_tls(options: argparse.Namespace) -> str:
         return "--tls-certificate, --tls-key and --tls-client-ca come together"
     if all(own) and options.listen.startswith("unix:"):
         return "--tls-certificate, --tls-key and --tls-client-ca are for a --listen of host:port"
-    if options.gateway_ca and options.gateway.startswith("unix:"):
+    if options.gateway_ca and options.gateway.startswith(("unix:", "plaintext:")):
         return "--gateway-ca is for a --gateway of host:port"
     return ""
 
@@ -84,16 +96,42 @@ def _add_walls(parser: argparse.ArgumentParser) -> None:
         default=[],
         choices=range(1, 65536),
         metavar="PORT",
-        help="TCP port that may be connected to beside those of --listen and --gateway, such as 53 for names",
+        help="TCP port that may be connected to beside that of --gateway, such as 53 for names",
     )
+    _add_platform(parser)
     parser.add_argument("--egress", type=_unix, default="", help='"unix:PATH" of the egress proxy')
     parser.add_argument("--secrets", default="", help="folder of the service's secrets")
+
+
+def _add_platform(parser: argparse.ArgumentParser) -> None:
+    """What a proof has to know of the place that the host is started in."""
+    parser.add_argument(
+        "--network-policy",
+        action="store_true",
+        help="a policy bounds the network, which is no namespace with loopback alone: what gets no answer is out of reach",
+    )
+    parser.add_argument(
+        "--reads", action="append", default=[], metavar="PATH", help="what is there to be read beside the service's own"
+    )
+    parser.add_argument(
+        "--variable",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="environment variable that the platform sets and that is no secret; NAME* for all that begin so",
+    )
 
 
 def _address(text: str) -> str:
     if not text.startswith("unix:") and re.fullmatch(r".+:[1-9]\d{0,4}|.+:0", text) is None:
         raise argparse.ArgumentTypeError(f'{text!r} is neither "unix:PATH" nor "host:port"')
     return text
+
+
+def _place(text: str) -> str:
+    if text.startswith("unix:"):
+        raise argparse.ArgumentTypeError(f'{text!r} is not "host:port"')
+    return _address(text) if text else ""
 
 
 def _unix(text: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from firebreak_runtime.generation import Surroundings
 from firebreak_runtime.log import Log
 from firebreak_runtime.self_test.asked import Asked
 from firebreak_runtime.self_test_process import Findings, SelfTestFailed
-from firebreak_runtime.walls import TESTED, Walls, path_of
+from firebreak_runtime.walls import TESTED, Walls, path_of, port_of
 from firebreak_runtime.zygote_process import PASSED_ON
 
 FRESH = 1.0
@@ -87,6 +87,8 @@ class Prover:
 
     def _weigh(self, name: str, findings: Findings) -> host_pb2.Promise:
         reached, claimed = findings.reached.get(name), name in self._walls.claimed
+        if untrue := self._walls.untrue.get(name) if claimed else "":
+            reached = "; ".join(filter(None, (reached, untrue)))
         if reached is None:
             why = findings.untried.get(name, "it was not tried")
             return host_pb2.Promise(name=name, detail=f"could not be tried: {why}")
@@ -102,25 +104,34 @@ class Prover:
         # Of a token the folder: it is replaced by another file that takes its name.
         token = around.token_file.parent if around.token_file.is_absolute() else around.token_file
         tls = [file.parent if file.is_absolute() else file for file in around.tls_files()]
-        own = [around.service.folder, *around.service.reads, token, *([around.secrets] if around.secrets else []), *tls]
+        own = [around.service.folder, *around.service.reads, *around.reads, token, *tls]
+        own += [around.secrets] if around.secrets else []
         listens = path_of(around.listen)
         return Asked(
-            files=tuple(asked.files),
+            files=tuple(file for file in asked.files if file not in map(str, around.tls_files())),
             sockets=tuple(asked.sockets),
-            addresses=tuple(asked.addresses),
+            addresses=(*asked.addresses, *_api_server(os.environ)),
             own=tuple(map(str, own)),
             code=(str(around.service.folder),),
             doors=tuple(doors),
             guarded=(LOCKED, *((str(Path(listens).parent),) if listens else ())),
-            environment=(*around.variables(os.environ), *PASSED_ON, *_PROCESS_ENVIRONMENT),
+            environment=(*around.variables(os.environ), *PASSED_ON, *_PROCESS_ENVIRONMENT, *around.platform),
             host_environment=tuple(os.environ),
             host=os.getpid(),
             writable=around.writable,
             abstract=abstract,
             proxy=around.proxy,
+            tcp=bool(around.proxy) or any(port_of(door) for door in (around.listen, around.gateway)),
+            policy=around.network_policy,
             memory=around.service.memory,
             scratch=around.service.scratch,
         )
+
+
+def _api_server(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Where a pod is told that the cluster's API server is: no service has any business there."""
+    host, port = env.get("KUBERNETES_SERVICE_HOST"), env.get("KUBERNETES_SERVICE_PORT")
+    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}",) if host and port else ()
 
 
 def prove_request(data: bytes) -> host_pb2.HostServiceProveRequest:

@@ -14,7 +14,7 @@ from firebreak_runtime.service_file import ServiceFile
 class GatewayTls:
     """PEM files of the way to the gateway: who signed its certificate, and the pair that is shown to it, if any.
 
-    They rotate, and each new worker reads them.
+    They rotate: a worker looks at them before each call.
     """
 
     ca: Path

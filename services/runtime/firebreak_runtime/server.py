@@ -11,11 +11,13 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from firebreak_runtime import pem
 from firebreak_runtime.cause import full_text
 from firebreak_runtime.checks import parse
 from firebreak_runtime.dispatch import Incoming
 from firebreak_runtime.errors import ServedError
 from firebreak_runtime.frames import MAX_MESSAGE
+from firebreak_runtime.health import HealthServer
 from firebreak_runtime.host import Host
 from firebreak_runtime.in_flight import InFlight
 from firebreak_runtime.log import Log
@@ -23,7 +25,7 @@ from firebreak_runtime.methods import KINDS, Method
 from firebreak_runtime.prove import Prover, prove_request
 from firebreak_runtime.service_file import ServiceFile
 from firebreak_runtime.status import DETAILS, MESSAGE, details_of
-from firebreak_runtime.tls import ListenerTls, credentials, in_words
+from firebreak_runtime.tls import ListenerTls, credentials
 
 T = TypeVar("T")
 HOST = "firebreak.v1.HostService"
@@ -39,21 +41,22 @@ _OPTIONS = (
 
 
 class Server:
-    """Serves one service at one address."""
+    """Serves one service at one address, and at `health_at`, if any ("host:port"), its health in the clear."""
 
-    def __init__(self, service: ServiceFile, log: Log) -> None:
+    def __init__(self, service: ServiceFile, log: Log, health_at: str = "") -> None:
         self._service = service
         self._log = log
         self._kind = KINDS[service.kind]
         self._server: Any = None
         self._health = health.aio.HealthServicer()
+        self._in_the_clear = HealthServer(self._health, health_at) if health_at else None
         self._in_flight = InFlight()
         self._tasks: set[asyncio.Future[None]] = set()
 
     async def start(self, host: Host, prover: Prover, address: str, tls: ListenerTls | None = None) -> None:
         """Listens; gRPC's threads start here and not before. With `tls` only those who show a certificate get a connection.
 
-        Raises OSError if the address cannot be had or a file of `tls` is of no use.
+        Raises OSError if an address cannot be had or a file of `tls` is of no use.
         """
         self._server = grpc.aio.server(options=_OPTIONS)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -63,12 +66,14 @@ class Server:
         self._bind(address, tls)
         await self._set_health(False)
         await self._server.start()
+        if self._in_the_clear is not None:
+            await self._in_the_clear.start()
 
     def _bind(self, address: str, tls: ListenerTls | None) -> None:
         try:
             live = credentials(tls, self._log) if tls is not None else None
         except OSError as error:
-            raise OSError(in_words(error)) from None
+            raise OSError(pem.in_words(error)) from None
         try:
             if live is None:
                 self._server.add_insecure_port(address)
@@ -96,6 +101,8 @@ class Server:
             await asyncio.wait({quiet}, timeout=grace / 2)
             quiet.cancel()
         await self._server.stop(max(0.0, end - asyncio.get_running_loop().time()))
+        if self._in_the_clear is not None:
+            await self._in_the_clear.stop()
 
     async def _set_health(self, ready: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING

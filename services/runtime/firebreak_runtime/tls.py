@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import Any
 
 import grpc
 
+from firebreak_runtime import pem
 from firebreak_runtime.log import Log
-
-Stamp = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -23,16 +21,13 @@ class ListenerTls:
     key: Path
     client_ca: Path
 
-    def stamp(self) -> Stamp:
+    def stamp(self) -> pem.Stamp:
         """What changes when one of the files is written or replaced. Raises OSError."""
-        found = [path.stat() for path in (self.certificate, self.key, self.client_ca)]
-        return tuple((each.st_mtime_ns, each.st_size, each.st_ino) for each in found)
+        return pem.stamp_of((self.certificate, self.key, self.client_ca))
 
     def configuration(self) -> Any:
         """What the files say, for grpc. Raises OSError where they make no sense (ssl.SSLError is one)."""
-        checked = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        checked.load_cert_chain(self.certificate, self.key)
-        checked.load_verify_locations(self.client_ca)
+        pem.check(self.client_ca, self.certificate, self.key)
         pair = (self.key.read_bytes(), self.certificate.read_bytes())
         return grpc.ssl_server_certificate_configuration([pair], root_certificates=self.client_ca.read_bytes())
 
@@ -53,14 +48,7 @@ def credentials(tls: ListenerTls, log: Log) -> Any:
                 seen[0] = stamp
                 return tls.configuration()
             except OSError as error:
-                log.error("the certificate in use stays", problem=in_words(error))
+                log.error("the certificate in use stays", problem=pem.in_words(error))
                 return None
 
     return grpc.dynamic_ssl_server_credentials(tls.configuration(), changed, require_client_authentication=True)
-
-
-def in_words(error: OSError) -> str:
-    """Which file is wrong, or how the files do not fit; nothing that is in them."""
-    if isinstance(error, ssl.SSLError):
-        return f"certificate, key and client CA are no PEM files that fit together ({error.reason or 'not PEM'})"
-    return f"{error.filename}: {error.strerror}"

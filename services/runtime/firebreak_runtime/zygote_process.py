@@ -18,7 +18,8 @@ from firebreak_runtime.output import Output
 FORK_TIMEOUT = 10.0
 """Seconds for the answer to a fork request; a zygote that takes longer is stuck."""
 MAX_DESCRIPTION = 4 * 1024**2
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "GRPC_DNS_RESOLVER")
+"""Of the last two: which authorities this system trusts, and whether gRPC asks for names as the C library does."""
 _SINGLE = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",

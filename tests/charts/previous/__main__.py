@@ -2,8 +2,8 @@
 
     python -m tests.charts.previous
 
-Done once for each version that is released, into a folder of that version. Contents of Secrets and ConfigMaps are
-left out: those are random, these long, and both may change.
+Done once for each version, when it is released and not before, into a folder of that version, which then stays as it is.
+Contents of Secrets and ConfigMaps are left out: those are random, these long, and both may change.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ def kept(item: Object) -> Object:
 
 
 def main() -> None:
+    version = yaml.safe_load((charts() / "gateway" / "Chart.yaml").read_text())["version"]  # all charts have the same
+    folder = HERE / version
+    folder.mkdir()
     for chart in APPLICATIONS:
-        about = yaml.safe_load((charts() / chart / "Chart.yaml").read_text())
-        folder = HERE / about["version"]
-        folder.mkdir(exist_ok=True)
         for file in ci(chart):
             name = file.name.removesuffix("-values.yaml")
             objects = [kept(item) for item in render(chart, ci_values(chart, name))]
             (folder / f"{chart}.{name}.yaml").write_text(yaml.safe_dump_all(objects, sort_keys=False))
-            print(f"{about['version']}: {chart} with {name}: {len(objects)} objects")
+            print(f"{version}: {chart} with {name}: {len(objects)} objects")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ def entry(port: int, scheme: str = "https", host: str = "127.0.0.1", private: bo
 class Proxy:
     """`python -m cli.egress`, until `stop`."""
 
-    def __init__(self, folder: Path, **services: Any) -> None:
+    def __init__(self, folder: Path, grace: float = 0, **services: Any) -> None:
+        self._grace = grace
         self.file, self.sockets, self._log = folder / "egress.json", folder / "s", folder / "log"
         self.start(**services)
 
@@ -36,6 +37,7 @@ class Proxy:
         """With these services' lists in force; once more after `stop`."""
         self.allow(**services)
         command = [sys.executable, "-m", "cli.egress", "--config", str(self.file), "--sockets", str(self.sockets)]
+        command += ["--grace", str(self._grace)]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stderr=log, stdin=subprocess.DEVNULL)
         until(lambda: self._events().count("egress is open") == len(services), "the sockets")

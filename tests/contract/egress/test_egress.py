@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.contract.egress.proxy import Proxy, echo, entry, host, read, until
+from tests.contract.egress.proxy import ROOT, Proxy, echo, entry, host, read, until
 
 GIB = 1024**3
 PIECE = b"x" * 1024**2
@@ -172,3 +175,34 @@ def test_many_connections_at_once(proxy: Proxy, port: int) -> None:
     for thread in threads:
         thread.join()
     assert sorted(done) == sorted(b"%d" % number for number in range(50))
+
+
+def test_with_time_to_end_it_serves_on_until_no_connection_is_open(sockets: Path, port: int) -> None:
+    proxy = Proxy(sockets, grace=30, shop=[entry(port)])
+    with proxy.tunnel(f"127.0.0.1:{port}") as sock:
+        proxy.process.send_signal(signal.SIGTERM)
+        with proxy.tunnel(f"127.0.0.1:{port}") as late:
+            late.sendall(b"in time")
+            assert late.recv(7) == b"in time"
+        sock.sendall(b"to the end")
+        assert sock.recv(10) == b"to the end"
+        assert proxy.process.poll() is None
+    assert proxy.process.wait(5) == 0
+
+
+def test_with_time_to_end_and_no_connection_it_ends_at_once(sockets: Path, port: int) -> None:
+    assert Proxy(sockets, grace=30, shop=[entry(port)]).stop() < 5.0
+
+
+def test_when_its_time_is_over_it_cuts_connections_off(sockets: Path, port: int) -> None:
+    proxy = Proxy(sockets, grace=0.3, shop=[entry(port)])
+    with proxy.tunnel(f"127.0.0.1:{port}") as sock:
+        assert 0.3 <= proxy.stop() < 5.0
+        assert read(sock) == b""
+
+
+@pytest.mark.parametrize("grace", ["-1", "inf", "soon"])
+def test_a_time_that_makes_no_sense_is_refused(tmp_path: Path, grace: str) -> None:
+    command = [sys.executable, "-m", "cli.egress", "--config", "c", "--sockets", str(tmp_path), f"--grace={grace}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, f"'{grace}' is no number of seconds" in done.stderr) == (2, True)

@@ -70,7 +70,8 @@ def build(request: dict[str, Any]) -> dict[str, Any]:
     told = _enclose(request["plan"]) if "plan" in request else {}
     if "abi" in request:
         privileges.gain_none()
-        landlock.restrict(request["abi"], landlock.Files(**_frozen(request["files"])), tuple(request["ports"]))
+        files, ports = (_frozen(request[name]) for name in ("files", "ports"))
+        landlock.restrict(request["abi"], landlock.Files(**files), landlock.Ports(**ports))
     if "confine" in request:
         confine(256 * 1024**2, tuple(request["confine"]))
     if "plain" in request:

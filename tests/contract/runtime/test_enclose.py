@@ -32,6 +32,7 @@ PLAN: dict[str, Any] = {
     "sockets": [],
     "processes": 200,
     "ports": (),
+    "listens": (),
     "required": False,
 }
 NEEDS = [name for name, need in vars(needs).items() if getattr(need, "__module__", "") == needs.__name__]
@@ -100,10 +101,10 @@ def plan(folder: Path, **more: Any) -> dict[str, Any]:
 
 
 @users
-@pytest.mark.parametrize("egress", [None, 3128])
-def test_the_walls_stand_and_are_claimed(who: dict[str, int], egress: int | None) -> None:
-    told = enclosed(plan={**PLAN, "ports": (egress,) if egress else (), "required": ABI > 0}, **who)
-    wanted = ["limits", "privileges", "landlock", "syscalls"] + (["network"] if egress is None else [])
+@pytest.mark.parametrize("tcp", [{}, {"ports": (3128,)}, {"listens": (7600,)}], ids=["none", "proxy", "listener"])
+def test_the_walls_stand_and_are_claimed(who: dict[str, int], tcp: dict[str, tuple[int, ...]]) -> None:
+    told = enclosed(plan={**PLAN, **tcp, "required": ABI > 0}, **who)
+    wanted = ["limits", "privileges", "landlock", "syscalls"] + ([] if tcp else ["network"])
     assert told["promises"] == [promise for promise in wanted if promise != "landlock" or ABI > 0]
     assert set(told["missing"]) - {"landlock"} == {"tasks"}
 
@@ -196,12 +197,14 @@ def test_with_egress_only_the_proxy_is_reached_and_only_by_tcp(who: dict[str, in
     }
     request = {"plan": {**PLAN, "ports": (port,)}, **who}
     assert dict(zip(tries, tried(*map(list, tries), **request), strict=True)) == tries
-    request = {"plan": {**PLAN, "ports": (free,)}, **who}
-    assert tried(["listen", free], ["connect", free], ["connect", port], **request) == [
-        "worked",
-        "ECONNREFUSED",
-        "EACCES",
-    ]
+
+
+@users
+@needs_landlock
+def test_a_port_to_listen_at_is_none_to_connect_to(who: dict[str, int], port: int, free: int) -> None:
+    tries = ["listen", free], ["connect", free], ["connect", port]
+    assert tried(*tries, plan={**PLAN, "listens": (free,)}, **who) == ["worked", "EACCES", "EACCES"]
+    assert tried(*tries, plan={**PLAN, "ports": (free,)}, **who) == ["EACCES", "ECONNREFUSED", "EACCES"]
 
 
 @users
@@ -279,7 +282,7 @@ def test_an_older_landlock_restricts_what_it_can(folder: Path, port: int, abi: i
             ["abstract", f"firebreak-{os.getpid()}"],
             abi=abi,
             files={"readable": ["/"], "writable": [str(open_)]},
-            ports=[],
+            ports={},
         )
     assert told == [
         "worked",

@@ -36,5 +36,5 @@ async def test_next_waits_for_another_call_or_for_its_time() -> None:
     assert not waiting.done()
     running.start("another")
     async with asyncio.timeout(5):
-        await waiting
-        await running.next(0.001)
+        assert await waiting
+        assert not await running.next(0.001)

@@ -1,4 +1,4 @@
-"""Tools come from PATH, from Go, or from an official release with the right checksum; never from anywhere else."""
+"""Tools come from PATH, from Go, from a wheel, a Debian package or a release that is checked; never from anywhere else."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def load_beside(name: str) -> ModuleType:
 
 
 packed = load_beside("packed")
+debian = load_beside("debian")
 tools = load()
 
 
@@ -284,6 +285,66 @@ def test_a_wheel_without_the_program(
         tools.install(in_wheel("sample/sample", "made/layer.zip"), tmp_path / "tools/bin", path="")
 
 
+APT = """#!/bin/sh
+echo "$@" >> "$0.asked"
+for last; do :; done
+case $last in update) ;; *) touch "${last}_1.7_all.deb" ;; esac
+"""
+DPKG = """#!/bin/sh
+mkdir -p "$3/usr/bin"
+printf '#!/bin/sh\\necho Version: %s\\n' > "$3/usr/bin/sample"
+chmod +x "$3/usr/bin/sample"
+"""
+
+
+def package_manager(folder: Path, apt: str = APT, version: str = "1.7.0") -> str:
+    """An apt and a dpkg-deb that make a package with a program of `version`; the PATH that finds them."""
+    folder.mkdir()
+    for name, text in (("apt-get", apt), ("dpkg-deb", DPKG.replace("%s", version))):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return f"{folder}:/usr/bin:/bin"
+
+
+def in_package(program: str = "usr/bin/sample") -> object:
+    return tools.Tool("sample", ("version",), (1, 5), debian=debian.Package("samples", program))
+
+
+def test_a_program_is_taken_from_its_debian_package(tmp_path: Path):
+    path = package_manager(tmp_path / "path")
+    said = [tools.install(in_package(), tmp_path / "tools/bin", path) for _ in range(2)]
+    assert said == ["installed from its Debian package", "is there"]
+    assert (tmp_path / "tools/bin/sample").resolve() == tmp_path / "tools/sample/sample"
+    assert sorted(file.name for file in (tmp_path / "tools").iterdir()) == ["bin", "sample"]
+
+
+def test_the_systems_lists_of_packages_are_left_alone(tmp_path: Path):
+    tools.install(in_package(), tmp_path / "tools/bin", package_manager(tmp_path / "path"))
+    update, fetch = (tmp_path / "path/apt-get.asked").read_text().splitlines()
+    assert update.endswith(" update") and fetch.endswith(" download samples")
+    for asked in (update, fetch):
+        assert f"-oDir::State::Lists={tmp_path}/tools/" in asked and f"-oDir::Cache={tmp_path}/tools/" in asked
+
+
+def test_where_there_is_no_apt_it_says_what_to_do(tmp_path: Path):
+    with pytest.raises(tools.ToolError, match="package samples, and there is no apt here"):
+        tools.install(in_package(), tmp_path / "tools/bin", path=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("apt", "program", "version", "why"),
+    [
+        ("#!/bin/sh\necho no such package >&2\nexit 100\n", "usr/bin/sample", "1.7", "no such package\nInstall sample"),
+        (APT, "usr/bin/other", "1.7", "samples holds no usr/bin/other. Install sample"),
+        (APT, "usr/bin/sample", "1.4", "package samples does not run here. Install sample"),
+    ],
+)
+def test_a_package_without_the_program(tmp_path: Path, apt: str, program: str, version: str, why: str):
+    path = package_manager(tmp_path / "path", apt, version)
+    with pytest.raises(tools.ToolError, match=why):
+        tools.install(in_package(program), tmp_path / "tools/bin", path)
+
+
 def builds_interop(go: Path) -> Path:
     """A Go that builds what it is asked for and keeps count."""
     go.parent.mkdir(parents=True)
@@ -329,7 +390,7 @@ def test_an_interop_build_that_fails_says_why(tmp_path: Path):
 def test_the_table_is_pinned(name: str):
     entry = tools.TOOLS[name]
     assert "@v" in entry.package or not entry.package
-    assert entry.releases or entry.wheel is not None
+    assert entry.releases or entry.wheel is not None or entry.debian is not None
     assert entry.wheel is None or "--hash=sha256:" in (ROOT / "scripts" / entry.wheel.lock).read_text()
     assert all(
         release.address.startswith("https://") and len(release.sha256) == 64 for release in entry.releases.values()

@@ -14,10 +14,11 @@ class Asked(NamedTuple):
 
     `files`, `sockets`, `addresses` are the gateway's. `own` are paths that the service may read beside its code, `code` those
     that hold it, `doors` sockets that it may connect to, `guarded` folders in which Landlock alone forbids to make files.
-    `environment` names the variables that are expected, `host_environment` those that the host has; `host` is its process id.
-    `writable` are the folders that Landlock leaves to a worker. `abstract` is a socket without a path that the host listens
-    at. `proxy` is the port of the egress proxy on loopback, 0 where there is none. `memory` (of a worker) and `scratch` (of
-    each folder that can be written to) are in bytes, 0 where nothing bounds them.
+    `environment` names the variables that are expected ("NAME*" for all that begin so), `host_environment` those that the host
+    has; `host` is its process id. `writable` are the folders that Landlock leaves to a worker. `abstract` is a socket without a
+    path that the host listens at. `proxy` is the port of the egress proxy on loopback, 0 where there is none. `tcp` says that
+    TCP sockets are left to the service, `policy` that a policy, no namespace, bounds its network. `memory` (of a worker) and
+    `scratch` (of each folder that can be written to) are in bytes, 0 where nothing bounds them.
     """
 
     files: tuple[str, ...] = ()
@@ -33,6 +34,8 @@ class Asked(NamedTuple):
     writable: tuple[str, ...] = ()
     abstract: str = ""
     proxy: int = 0
+    tcp: bool = False
+    policy: bool = False
     memory: int = 0
     scratch: int = 0
 

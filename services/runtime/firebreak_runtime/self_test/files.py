@@ -26,6 +26,7 @@ _SECRET = (
     "/root/.ssh",
     "/root/.bash_history",
 )
+_NULL = os.makedev(1, 3)
 _MOST = 8
 _ENTRIES = 20_000
 """Entries of folders that are looked at in all."""
@@ -84,7 +85,11 @@ def _disks() -> Iterator[str]:
 
 
 def _opens(path: str) -> bool:
+    """Whether there is something to read; container runtimes put /dev/null in the place of a file that they hide."""
     with suppress(OSError, ValueError):
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
-        return True
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            return os.fstat(fd).st_rdev != _NULL
+        finally:
+            os.close(fd)
     return False

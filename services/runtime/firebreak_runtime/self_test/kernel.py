@@ -25,7 +25,7 @@ _NEW_NET = 0x40000000
 _TRACE_SEIZE = 0x4206
 _NOBODY = 2**22 + 1
 """A process id that there cannot be."""
-_TCP_SINCE, _SCOPES_SINCE = 4, 6
+_SCOPES_SINCE = 6
 _MPTCP = 262
 _ROOM = 64 * 1024**2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -79,7 +79,7 @@ def landlock(asked: Asked) -> str:
             found.append("a signal to its host")
         if asked.abstract and _connects(asked.abstract):
             found.append("a socket of its host that has no path")
-    if abi >= _TCP_SINCE and _tries_tcp():
+    if abi >= rules.TCP_SINCE and _tries_tcp():
         found.append("a connection to 127.0.0.1:1")
     return words("got", found) if abi else "found a kernel without Landlock"
 
@@ -121,7 +121,7 @@ def syscalls(asked: Asked) -> str:
     }
     found = [name for name, attempt in tries.items() if _passes(attempt)]
     found += [f"a new {name} namespace" for name, flag in (("user", _NEW_USER), ("network", _NEW_NET)) if _leaves(flag)]
-    return words("got through to", found + _families(asked.proxy != 0))
+    return words("got through to", found + _families(asked.tcp))
 
 
 def _call(name: str, *arguments: object) -> int:
@@ -146,7 +146,7 @@ def _leaves(flag: int) -> bool:
 
 
 def _families(tcp: bool) -> list[str]:
-    """Kinds of sockets that can be made, other than Unix sockets and, for the egress proxy, TCP."""
+    """Kinds of sockets that can be made, other than Unix sockets and, where they are left to the service, TCP."""
     kinds: dict[str, tuple[int, ...]] = {
         "UDP sockets": (socket.AF_INET, socket.SOCK_DGRAM),
         "netlink sockets": (socket.AF_NETLINK, socket.SOCK_RAW),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,12 +15,16 @@ _MOST = 4096
 def variables(asked: Asked) -> str:
     """Variables that nobody expects, by name: of this process, of its host, and of whatever else of this service lets itself be
     read."""
-    found = {name for name in (*os.environ, *asked.host_environment) if name not in asked.environment}
+    found = {*os.environ, *asked.host_environment}
     for pid in _ours(asked.host, dict(_parents())):
         with suppress(OSError):
             parts = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            found |= {name for part in parts if part and (name := _name(part)) not in asked.environment}
-    return words("saw the variables", sorted(found))
+            found |= {_name(part) for part in parts if part}
+    return words("saw the variables", sorted(name for name in found if not _expected(name, asked.environment)))
+
+
+def _expected(name: str, expected: Sequence[str]) -> bool:
+    return name in expected or any(each.endswith("*") and name.startswith(each[:-1]) for each in expected)
 
 
 def processes(asked: Asked) -> str:

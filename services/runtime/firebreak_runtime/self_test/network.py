@@ -1,5 +1,8 @@
 """Tries connections and packets. What counts as refused is only what a wall says at once: an answer from elsewhere, whatever it
-is, and silence too, mean that a packet has left."""
+is, and silence too, mean that a packet has left.
+
+Where a policy bounds the network that is not so: it drops packets on their way, or answers in the place of who was asked. There
+only a connection that came about, and an answer to a question, tell that something was reached."""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ _ADDRESSES = (
 )
 """The internet, the metadata services of clouds, and this machine."""
 _NAME_SERVERS = ("8.8.8.8:53", "127.0.0.53:53")
+_NAME_SERVERS_BY_TCP = ("1.1.1.1:53", "8.8.8.8:53")
+"""Landlock knows ports and no addresses: where names may be asked for, only the policy is in the way to these."""
 _QUESTION = b"\x46\x42\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x03org\x00\x00\x01\x00\x01"
 _WALLS = frozenset(
     (
@@ -62,14 +67,17 @@ def reached(asked: Asked) -> str:
     tries = list(_tries(asked))
     found: list[str] = []
     for start in range(0, len(tries), _AT_ONCE):
-        found += _run(tries[start : start + _AT_ONCE], alone, PATIENCE * _AT_ONCE / max(_AT_ONCE, len(tries)))
-    return words("reached", found + _raw())
+        patience = PATIENCE * _AT_ONCE / max(_AT_ONCE, len(tries))
+        found += _run(tries[start : start + _AT_ONCE], alone, asked.policy, patience)
+    return words("reached", found + _raw() + _past_the_proxy(asked))
 
 
 def _tries(asked: Asked) -> Iterator[_Try]:
-    for address in dict.fromkeys((*_ADDRESSES, *asked.addresses)):
+    by_tcp = _NAME_SERVERS_BY_TCP if asked.policy else ()
+    for address in dict.fromkeys((*_ADDRESSES, *by_tcp, *asked.addresses)):
         yield from _made(address, socket.SOCK_STREAM, asked.proxy)
-    for address in dict.fromkeys((*_NAME_SERVERS, *_configured())):
+    configured = () if asked.policy else _configured()  # the policy leaves those
+    for address in dict.fromkeys((*_NAME_SERVERS, *configured)):
         yield from _made(address, socket.SOCK_DGRAM, 0)
     yield _Try("the machine around this one", socket.AF_VSOCK, socket.SOCK_STREAM, (_MACHINE, 1))
 
@@ -105,7 +113,7 @@ def _only_loopback() -> bool:
     return [line.split(":")[0].strip() for line in lines] == ["lo"]
 
 
-def _run(tries: list[_Try], alone: bool, patience: float) -> list[str]:
+def _run(tries: list[_Try], alone: bool, policy: bool, patience: float) -> list[str]:
     """Names of the tries that got out."""
     found, waiting = [], {}
     poll = select.poll()
@@ -115,18 +123,18 @@ def _run(tries: list[_Try], alone: bool, patience: float) -> list[str]:
                 poll.register(sock, select.POLLIN | (select.POLLOUT if each.kind == socket.SOCK_STREAM else 0))
                 waiting[sock.fileno()] = each, sock
         except OSError as error:
-            if error.errno not in _WALLS and not (alone and error.errno == errno.ECONNREFUSED):
+            if error.errno not in _WALLS and _tells(error.errno, alone, policy):
                 found.append(each.name)
     end = time.monotonic() + patience
     while waiting and (left := end - time.monotonic()) > 0:
         for fd, _ in poll.poll(left * 1000):
             each, sock = waiting.pop(fd)
             poll.unregister(fd)
-            if _got_out(sock, alone):
+            if _tells(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), alone, policy):
                 found.append(each.name)
             sock.close()
     for each, sock in waiting.values():
-        found.append(each.name)
+        found += [] if policy else [each.name]
         sock.close()
     return found
 
@@ -146,9 +154,22 @@ def _started(each: _Try) -> socket.socket:
     return sock
 
 
-def _got_out(sock: socket.socket, alone: bool) -> bool:
-    """Whether more than the service's own loopback has answered."""
-    return not (alone and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED)
+def _tells(error: int | None, alone: bool, policy: bool) -> bool:
+    """Whether an outcome (0: it came about) tells of more than the service's own loopback."""
+    return error == 0 if policy else not (alone and error == errno.ECONNREFUSED)
+
+
+def _past_the_proxy(asked: Asked) -> list[str]:
+    """A policy lets a pod through to where its egress proxy leads. Only Landlock keeps the service itself from there, and says
+    so of any port at once."""
+    if not (asked.policy and asked.proxy):
+        return []
+    try:
+        _started(_Try("", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 1))).close()
+    except OSError as error:
+        if error.errno in _WALLS:
+            return []
+    return ["where its egress proxy leads, without that"]
 
 
 def _raw() -> list[str]:

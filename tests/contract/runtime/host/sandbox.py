@@ -45,12 +45,12 @@ def inside(folder: Path, walls: Mapping[str, Sequence[str]] = WALLS, more: Seque
     assert program is not None
     late = ("read-only",)  # once everything has its place
     command = [program, *walls["others"], *walls["network"], *walls["environment"], *walls["privileges"]]
-    command += [*_system(), "--dev", "/dev", *walls["processes"], *walls["scratch"]]
+    command += [*system(), "--dev", "/dev", *walls["processes"], *walls["scratch"]]
     command += ["--size", "4096", "--tmpfs", "/run/firebreak/locked"]
-    shelters = _shelters(*CODE, sys.prefix, sys.base_prefix)
+    shelters = shelters_of(*CODE, sys.prefix, sys.base_prefix)
     command += [part for path in shelters for part in ("--size", "4096", "--tmpfs", path)]
     command += [
-        *_read_only(*CODE, sys.prefix, sys.base_prefix),
+        *read_only(*CODE, sys.prefix, sys.base_prefix),
         "--ro-bind",
         str(folder / "service"),
         str(folder / "service"),
@@ -61,21 +61,21 @@ def inside(folder: Path, walls: Mapping[str, Sequence[str]] = WALLS, more: Seque
     return [*command, *(part for name in late for part in walls[name])]
 
 
-def _shelters(*paths: object) -> list[str]:
+def shelters_of(*paths: object) -> list[str]:
     """Folders that lead to these below the writable /tmp, where the repository may be: nobody shall write there."""
     parts = [Path(str(path)).parts for path in paths]
     return sorted({f"/tmp/{below[2]}" for below in parts if below[:2] == ("/", "tmp")})
 
 
-def _system() -> list[str]:
+def system() -> list[str]:
     arguments: list[str] = []
     for path in _SYSTEM:
         if Path(path).is_symlink():
             arguments += ["--symlink", str(Path(path).readlink()), path]
         elif Path(path).exists():
             arguments += ["--ro-bind", path, path]
-    return arguments + _read_only(*(path for path in _ETC if Path(path).exists()))
+    return arguments + read_only(*(path for path in _ETC if Path(path).exists()))
 
 
-def _read_only(*paths: object) -> list[str]:
+def read_only(*paths: object) -> list[str]:
     return [part for path in dict.fromkeys(map(str, paths)) for part in ("--ro-bind", path, path)]

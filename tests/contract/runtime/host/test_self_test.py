@@ -201,7 +201,7 @@ async def test_without_landlock_it_says_so_and_what_leans_on_it_is_not_claimed(w
     assert promises["landlock"][0] == promises["scratch"][0] == "not in force"
     assert promises["landlock"][1].startswith("this kernel has no Landlock")
     assert promises["scratch"][1].startswith(
-        "without Landlock files can be made in the folder of the service's socket; "
+        "without Landlock files can be made elsewhere, as in the folder of the service's socket; "
     )
     assert "broken" not in {state for state, _ in promises.values()}
     line = json.loads(walled.log.splitlines()[0])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import Result
 
 from cli.main import app
 from tests.unit.cli.chart.conftest import Chart
@@ -19,7 +21,7 @@ def test_values_go_to_standard_output_and_the_hint_beside(chart: Chart) -> None:
     done = chart("calculator")
     assert done.exit_code == 0, done.output
     assert yaml.safe_load(done.stdout)["service"]["name"] == "calculator"
-    assert done.stderr == "install it: helm upgrade --install calculator charts/service -f -\n"
+    assert commands(done) == ["make charts", "helm upgrade --install calculator charts/service -f -"]
 
 
 def test_values_go_to_a_file(chart: Chart, tmp_path: Path) -> None:
@@ -43,7 +45,45 @@ def test_what_somebody_chose_stays_when_it_is_made_anew(chart: Chart, tmp_path: 
 def test_the_gateway_is_a_release_of_its_own(chart: Chart) -> None:
     done = chart("gateway")
     assert list(yaml.safe_load(done.stdout)) == ["services", "policies", "admission", "journal"]
-    assert done.stderr == "install it: helm upgrade --install firebreak-gateway charts/gateway -f -\n"
+    flags = "--set serviceAccounts.issuer=ISSUER --set-file serviceAccounts.jwks=jwks.json"
+    assert commands(done) == [
+        "make charts",
+        'kubectl get --raw /.well-known/openid-configuration  # ISSUER below is its "issuer"',
+        "kubectl get --raw /openid/v1/jwks > jwks.json",
+        f"helm upgrade --install firebreak-gateway charts/gateway -f - {flags}",
+    ]
+
+
+def commands(done: Result) -> list[str]:
+    head, *lines = done.stderr.splitlines()
+    assert head == "to install, in this folder:"
+    return [line.removeprefix("  ") for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("accounts", "asked"),
+    [({"issuer": "https://c", "jwks": "{}"}, False), ({"issuer": "https://c"}, True), ({"jwks": "{}"}, True)],
+)
+def test_who_has_said_whose_tokens_count_is_not_told_how(
+    chart: Chart, tmp_path: Path, accounts: dict[str, str], asked: bool
+) -> None:
+    for words, values in ((["gateway"], accounts), (["--umbrella"], accounts)):
+        file = tmp_path / f"{words[0]}.yaml"
+        known = {"serviceAccounts": values}
+        file.write_text(yaml.safe_dump({"firebreak-gateway": known} if words == ["--umbrella"] else known))
+        told = commands(chart(*words, "--out", str(file)))
+        assert any("kubectl" in line for line in told) is asked
+        assert ("--set-file" in told[-1]) is asked
+
+
+def test_all_are_installed_by_one_list_of_commands(chart: Chart, tmp_path: Path) -> None:
+    told = commands(chart("--all", "--out", str(tmp_path)))
+    assert [line.split()[0] for line in told] == ["make", "helm", "helm", "kubectl", "kubectl", "helm"]
+
+
+def test_a_folder_of_any_name_can_be_pasted(chart: Chart, tmp_path: Path) -> None:
+    file = tmp_path / "my values" / "it's.yaml"
+    assert shlex.split(commands(chart("calculator", "--out", str(file)))[-1])[-1] == str(file)
 
 
 def test_what_is_left_out_is_told(chart: Chart, repository: Path) -> None:
@@ -64,13 +104,28 @@ def test_all_are_a_file_each(chart: Chart, tmp_path: Path) -> None:
     assert (tmp_path / "charts/values/router.yaml").read_text() == (tmp_path / "all/router.yaml").read_text()
 
 
+@pytest.mark.parametrize("words", [["--all", "--out", "."], ["--umbrella", "--out", "calculator.yaml"]])
+def test_a_proxy_is_in_the_image_that_the_gateway_gets(
+    chart: Chart, repository: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(repository)
+    with (repository / "services/calculator/service.yaml").open("a") as file:
+        file.write("egress: [a.example.org]\n")
+    chart(*words, "--image", "r.example/x-{name}", "--tag", "9")
+    made = yaml.safe_load((repository / "calculator.yaml").read_text())
+    image = made.get("calculator", made)["egressProxy"]["image"]
+    assert image == {"repository": "r.example/x-gateway", "tag": "9"}
+
+
 def test_the_umbrella_holds_what_the_single_ones_do(chart: Chart, tmp_path: Path) -> None:
     done = chart("--umbrella")
     made = yaml.safe_load(done.stdout)
     assert list(made) == ["firebreak-gateway", "calculator", "router"]
     assert made["calculator"] == yaml.safe_load(chart("calculator").stdout)
     assert made["firebreak-gateway"] == yaml.safe_load(chart("gateway").stdout)
-    assert "helm upgrade --install firebreak charts/firebreak -f -" in done.stderr
+    prefix = "firebreak-gateway.serviceAccounts"
+    flags = f"--set {prefix}.issuer=ISSUER --set-file {prefix}.jwks=jwks.json"
+    assert commands(done)[-1] == f"helm upgrade --install firebreak charts/firebreak -f - {flags}"
 
 
 def test_a_service_that_the_umbrella_does_not_know_is_told(chart: Chart, repository: Path) -> None:
@@ -124,7 +179,7 @@ def test_programs_get_the_same(chart: Chart) -> None:
     (made,) = json.loads(chart("calculator", "--json").stdout)
     assert made["values"] == yaml.safe_load(chart("calculator").stdout)
     assert (made["name"], made["file"]) == ("calculator", None)
-    assert made["install"] == "helm upgrade --install calculator charts/service -f -"
+    assert made["install"] == ["make charts", "helm upgrade --install calculator charts/service -f -"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,11 @@ def values(changes: dict[str, Any], asked: Image | None = None, **there: Any) ->
     return as_dict(sections(service(**changes), asked or Image(), there))
 
 
+def proxy(asked: Image | None = None, **there: Any) -> Any:
+    """Of a service that may reach something."""
+    return values({"egress": ["a.org"]}, asked, **there)["egressProxy"]
+
+
 @pytest.mark.parametrize("folder", REAL, ids=lambda folder: folder.name)
 class TestEveryServiceOfTheRepository:
     def test_is_whole_in_its_values(self, folder: Path) -> None:
@@ -121,6 +126,20 @@ class TestEgress:
 
     def test_an_address_is_known(self) -> None:
         assert values({"egress": ["http://192.0.2.7"]})["egress"][0]["cidrs"] == ["192.0.2.7/32"]
+
+    def test_the_proxy_is_in_the_gateways_image(self) -> None:
+        assert "egressProxy" not in values({}, egressProxy={"image": {"tag": "9"}})
+        assert proxy() == {"image": {"repository": "ghcr.io/example/firebreak-gateway"}}
+
+    def test_the_proxys_image_follows_what_is_asked_of_all_and_not_of_the_service_alone(self) -> None:
+        assert proxy(Image("r.example/a", "9")) == proxy()
+        assert proxy(Image("r.example/x-{name}", "9")) == {"image": {"repository": "r.example/x-gateway"}}
+        every = {"image": {"repository": "r.example/x-gateway", "tag": "9"}}
+        assert proxy(Image("r.example/x-{name}", "9", every=True)) == every
+
+    def test_somebodys_choice_for_the_proxy_stays(self) -> None:
+        there = {"image": {"repository": "r.example/g", "digest": "sha256:0"}, "resources": {"memory": "1Gi"}}
+        assert proxy(egressProxy=there) == there
 
     def test_the_same_place_is_there_once(self) -> None:
         assert len(values({"egress": ["https://a.org:80", "http://a.org"]})["egress"]) == 1

@@ -148,5 +148,43 @@ async def test_a_socket_that_cannot_be_made_keeps_no_other_from_it_and_is_tried_
     await it.end(task)
 
 
+@with_sockets
+async def test_it_is_quiet_once_the_last_connection_has_ended_and_new_ones_are_served_until_then(
+    tmp_path: Path,
+) -> None:
+    it = Following(tmp_path)
+    it.write(one=[LINE], two=[LINE])
+    task = await it.run()
+    first = await it.tunnel("one")
+    await first.receive(39)
+    quiet = asyncio.create_task(it.doors.quiet(60))
+    await asyncio.sleep(1)
+    second = await it.tunnel("two")
+    assert (await second.receive(39)).startswith(b"HTTP/1.1 200 ")
+    for number, client in enumerate((first, second)):
+        assert not quiet.done()
+        client.close()
+        it.hosts[number].close()
+        await asyncio.sleep(1)
+    assert quiet.done()
+    await it.end(task)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 5.0])
+@with_sockets
+async def test_it_is_not_waited_for_longer_than_was_said(tmp_path: Path, seconds: float) -> None:
+    it = Following(tmp_path)
+    it.write(one=[LINE])
+    task = await it.run()
+    client = await it.tunnel("one")
+    await client.receive(39)
+    begun = asyncio.get_running_loop().time()
+    await it.doors.quiet(seconds)
+    assert asyncio.get_running_loop().time() - begun == pytest.approx(seconds)
+    await client.send(b"x")
+    assert await it.hosts[0].receive(1) == b"x"
+    await it.end(task)
+
+
 def test_an_entry_is_what_the_launcher_writes() -> None:
     assert set(LINE) == set(Entry("https", "a.org", 443).__dataclass_fields__)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.adapters.self_test import out_of_reach
-from gateway.config import GatewayConfig, Listener, ServiceEntry, ServiceTls
+from gateway.config import GatewayConfig, Listener, Quotas, ServiceEntry, ServiceTls
 from gateway.targets import Target
 from tests.calls import make_target
 
@@ -68,14 +68,14 @@ def test_what_is_not_there_proves_nothing(tmp_path: Path) -> None:
     assert (found.files, found.sockets) == ((), ())
 
 
-def test_the_gateways_key_for_services_and_its_token_for_fetching_keys_are_out_of_reach(tmp_path: Path) -> None:
-    for name in ("own.key", "own.crt", "pod.token"):
+def test_the_gateways_key_for_services_and_its_password_for_redis_are_out_of_reach(tmp_path: Path) -> None:
+    for name in ("own.key", "own.crt", "redis.password"):
         (tmp_path / name).write_text("")
     tls = ServiceTls(ca="ca.crt", certificate="own.crt", key="own.key")
     entry = ServiceEntry(path="services/far", address="far:1", identity="service:far", tls=tls)
     base = config(tmp_path)
-    far = base.identity.issuers[1].model_copy(update={"token_file": "pod.token"})
-    identity = base.identity.model_copy(update={"issuers": (far,)})
-    changed = base.model_copy(update={"identity": identity, "services": (entry,)})
+    identity = base.identity.model_copy(update={"issuers": (base.identity.issuers[1],)})
+    quotas = Quotas(redis="redis://redis", password_file="redis.password")
+    changed = base.model_copy(update={"identity": identity, "services": (entry,), "quotas": quotas})
     found = out_of_reach(changed, tmp_path, (), service("far", tmp_path))
-    assert found.files == (str(tmp_path / "own.key"), str(tmp_path / "pod.token"))
+    assert found.files == (str(tmp_path / "own.key"), str(tmp_path / "redis.password"))

@@ -107,9 +107,27 @@ async def test_who_is_not_listened_to_cannot_go_on(start: Start) -> None:
     assert await reader.read() == str(64 * 1024**2).encode()
 
 
-async def test_without_a_proxy_the_connection_is_closed(start: Start) -> None:
-    connect = await start(None)
-    assert await _is_closed((await connect())[0])
+async def test_without_a_proxy_it_says_so_and_closes_the_connection(start: Start) -> None:
+    reader, writer = await (await start(None))()
+    writer.write(b"CONNECT example.org:443 HTTP/1.1\r\n\r\n")
+    head, _, text = (await reader.read()).decode().partition("\r\n\r\n")
+    assert text == "Firebreak egress: the egress proxy of this service is not running. It is started again by itself\n"
+    assert head.split("\r\n") == [
+        f"HTTP/1.1 503 {text[:-1]}",
+        "Firebreak-Egress: failed",
+        "Connection: close",
+        f"Content-Length: {len(text)}",
+    ]
+
+
+async def test_without_a_proxy_a_client_that_goes_on_sending_is_cut_off(start: Start) -> None:
+    reader, writer = await (await start(None))()
+    assert await reader.readline()
+    with pytest.raises(ConnectionError):
+        while True:
+            writer.write(b"x" * 1024)
+            await writer.drain()
+            await asyncio.sleep(0)
 
 
 async def test_a_proxy_that_hangs_up_closes_the_connection(start: Start) -> None:

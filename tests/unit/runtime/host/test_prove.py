@@ -16,6 +16,7 @@ from firebreak_runtime.prove import Prover, prove_request
 from firebreak_runtime.self_test.asked import Asked
 from firebreak_runtime.self_test_process import Findings, SelfTest, SelfTestFailed
 from firebreak_runtime.service_file import ServiceFile
+from firebreak_runtime.tls import ListenerTls
 from firebreak_runtime.walls import TESTED, Walls
 
 SERVICE = ServiceFile(
@@ -86,6 +87,43 @@ async def test_what_is_claimed_and_reached_is_broken_and_what_nobody_claims_is_n
     assert told["scratch"] == (NOT_IN_FORCE, "could fill /b")
     assert told["landlock"] == (NOT_IN_FORCE, "this kernel has no Landlock; got a file in /c")
     assert told["network"] == told["limits"] == (HELD, "")
+
+
+async def test_a_claim_that_was_found_untrue_is_broken_though_nothing_was_reached() -> None:
+    untrue = {"syscalls": "there was none"}
+    claimed = Walls(frozenset(("syscalls",)), untrue=untrue)
+    assert (await _told(Fake().prover(claimed)))["syscalls"] == (BROKEN, "there was none")
+    both = Fake({"syscalls": "got through to bpf"}).prover(claimed)
+    assert (await _told(both))["syscalls"] == (BROKEN, "got through to bpf; there was none")
+    assert (await _told(Fake().prover(Walls(untrue=untrue))))["syscalls"] == (HELD, "")
+
+
+async def test_in_a_pod_it_is_told_of_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    tls = ListenerTls(Path("/t/tls.crt"), Path("/t/tls.key"), Path("/t/ca.crt"))
+    pod = replace(
+        AROUND,
+        listen="0.0.0.0:7600",
+        gateway="gateway:7500",
+        proxy=0,
+        tls=tls,
+        reads=("/var/lib/dpkg",),
+        platform=("KUBERNETES_*",),
+        network_policy=True,
+    )
+    fake = Fake()
+    await _told(fake.prover(around=pod), files=["/t/tls.key", "/t/other.key"], addresses=["0.0.0.0:7501"])
+    await _told(fake.prover())
+    asked, plain = fake.asked
+    assert asked.files == ("/t/other.key",), "the gateway's key has the same path in a pod of its own"
+    assert asked.addresses == ("0.0.0.0:7501", "[fd00::1]:443")
+    assert "/var/lib/dpkg" in asked.own and "/t" in asked.own
+    assert asked.environment[-1] == "KUBERNETES_*"
+    assert (asked.tcp, asked.policy) == (True, True)
+    assert (plain.tcp, plain.policy) == (True, False), "for the egress proxy"
+    await _told(fake.prover(around=replace(AROUND, proxy=0)))
+    assert fake.asked[-1].tcp is False
 
 
 async def test_what_could_not_be_tried_is_neither() -> None:

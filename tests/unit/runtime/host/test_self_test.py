@@ -7,11 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from firebreak_runtime.self_test import files, mounts, network, sockets, writing
+from firebreak_runtime.self_test import files, mounts, neighbours, network, sockets, writing
 from firebreak_runtime.self_test.asked import Asked, read, words, write
 
 TRY = """
@@ -137,13 +138,53 @@ def test_loopback_is_the_services_own_only_in_a_network_of_its_own() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         listens = ("127.0.0.1", server.getsockname()[1])
         tried = network._Try("one", socket.AF_INET, socket.SOCK_STREAM, listens)
-        assert network._run([tried], alone=True, patience=1.0) == ["one"]
-    assert network._run([tried], alone=True, patience=1.0) == []
-    assert network._run([tried], alone=False, patience=1.0) == ["one"]
+        assert network._run([tried], alone=True, policy=False, patience=1.0) == ["one"]
+    assert network._run([tried], alone=True, policy=False, patience=1.0) == []
+    assert network._run([tried], alone=False, policy=False, patience=1.0) == ["one"]
 
 
 def test_silence_counts_as_reached() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         tried = network._Try("one", socket.AF_INET, socket.SOCK_DGRAM, silent.getsockname())
-        assert network._run([tried], alone=True, patience=0.05) == ["one"]
+        assert network._run([tried], alone=True, policy=False, patience=0.05) == ["one"]
+
+
+def test_where_a_policy_bounds_the_network_only_an_answer_counts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        tries = [
+            network._Try("connects", socket.AF_INET, socket.SOCK_STREAM, server.getsockname()),
+            network._Try("drops", socket.AF_INET, socket.SOCK_DGRAM, silent.getsockname()),
+        ]
+        assert network._run(tries, alone=False, policy=True, patience=0.05) == ["connects"]
+    assert network._run(tries, alone=False, policy=True, patience=0.05) == [], "refused, by whoever it is"
+
+
+def test_a_question_that_is_answered_counts_behind_a_policy() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, ThreadPoolExecutor(1) as thread:
+        server.bind(("127.0.0.1", 0))
+        thread.submit(lambda: server.sendto(b"answer", server.recvfrom(512)[1]))
+        tried = network._Try("one", socket.AF_INET, socket.SOCK_DGRAM, server.getsockname())
+        assert network._run([tried], alone=False, policy=True, patience=5.0) == ["one"]
+
+
+def test_behind_a_policy_name_servers_elsewhere_are_tried_by_tcp_and_those_of_the_machine_are_not() -> None:
+    def tried(policy: bool) -> set[str]:
+        return {each.name for each in network._tries(Asked(policy=policy))}
+
+    assert tried(True) - tried(False) == {"1.1.1.1:53", "8.8.8.8:53"}
+    own = {f"{address} (UDP)" for address in network._configured()} - {"127.0.0.53:53 (UDP)", "8.8.8.8:53 (UDP)"}
+    assert tried(False) - tried(True) == own
+
+
+def test_variables_are_expected_by_name_or_by_how_they_begin() -> None:
+    expected = ("HOME", "KUBERNETES_*")
+    names = ("HOME", "HOMES", "KUBERNETES_PORT", "KUBERNETES")
+    assert [neighbours._expected(name, expected) for name in names] == [True, False, True, False]
+
+
+def test_a_file_that_is_hidden_by_the_null_device_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    assert [files._opens(str(tmp_path / name)) for name in ("null", "zero")] == [False, True]

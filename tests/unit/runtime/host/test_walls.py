@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from firebreak_runtime import landlock, seccomp
 from firebreak_runtime.enclose import Enclosed
 from firebreak_runtime.generation import Surroundings
 from firebreak_runtime.options import read_options
 from firebreak_runtime.service_file import ServiceFile
-from firebreak_runtime.walls import NOT_ENCLOSED, PROMISES, Walls, path_of, port_of, walls
+from firebreak_runtime.walls import NOT_ENCLOSED, PROMISES, Walls, found_untrue, path_of, port_of, walls
 
 NEEDED = ("--service", "s", "--listen", "unix:l", "--gateway", "unix:g", "--token-file", "t")
 SERVICE = ServiceFile(Path("s"), "mine", "tool", "1.0.0", "a:b", "READ", env=(("HTTP_PROXY", "http://elsewhere"),))
@@ -33,6 +34,42 @@ def test_a_promise_that_leans_on_a_missing_wall_is_not_claimed(promise: str, wal
     assert built.claimed == {"files"}
     assert built.missing[promise].startswith("without ")
     assert promise in walls((promise,), Enclosed((wall,), {})).claimed
+
+
+@pytest.mark.parametrize(("abi", "claimed"), [(3, False), (4, True)])
+def test_a_proxy_that_can_be_gone_around_leaves_the_network_unclaimed(
+    monkeypatch: pytest.MonkeyPatch, abi: int, claimed: bool
+) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: abi)
+    built = walls(("network",), Enclosed(("landlock",), {}), proxied=True)
+    assert ("network" in built.claimed, "network" in built.missing) == (claimed, not claimed)
+    assert "network" in walls(("network",), Enclosed(("landlock",), {})).claimed
+    assert "network" not in walls(("network",), NOT_ENCLOSED, proxied=True).claimed
+
+
+@pytest.mark.parametrize("filtered", [True, False])
+def test_a_filter_of_system_calls_that_was_promised_and_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, filtered: bool
+) -> None:
+    monkeypatch.setattr(seccomp, "filtered", lambda: filtered)
+    assert bool(found_untrue(["files", "syscalls"])) is not filtered
+    assert found_untrue(["files"]) == {}
+    untrue = {"syscalls": "none"}
+    assert walls(("syscalls",), NOT_ENCLOSED, untrue).untrue == untrue
+
+
+def test_what_the_place_is_like_is_told_by_options() -> None:
+    more = ("--network-policy", "--reads", "/a", "--reads", "/b", "--variable", "HOSTNAME", "--variable", "K_*")
+    options = read_options([*NEEDED, *more])
+    assert (options.network_policy, options.reads, options.variable) == (True, ["/a", "/b"], ["HOSTNAME", "K_*"])
+    plain = read_options(NEEDED)
+    assert (plain.network_policy, plain.reads, plain.variable, plain.health) == (False, [], [], "")
+
+
+def test_workers_are_told_how_names_are_asked_for_and_which_authorities_there_are() -> None:
+    own = {"GRPC_DNS_RESOLVER": "native", "SSL_CERT_FILE": "/etc/ssl/all.crt", "HOSTNAME": "x"}
+    told = Surroundings(SERVICE, "g", Path("t"), ()).variables(own)
+    assert {name: told.get(name) for name in own} == {**own, "HOSTNAME": None}
 
 
 def test_options_of_the_walls() -> None:

@@ -255,6 +255,9 @@ def test_the_file_with_the_journals_connection_string_must_be_there(folder: Path
         "redis://x:secret/0",
         "redis://x/y",
         "redis://x?db=secret",
+        "rediss://user:secret@x",
+        "rediss://user:se/cret@x",
+        "rediss://user:@x",
     ],
 )
 def test_an_address_of_redis_is_sound_and_holds_no_password(folder: Path, address: str) -> None:
@@ -266,11 +269,20 @@ def test_an_address_of_redis_is_sound_and_holds_no_password(folder: Path, addres
 def test_quotas_are_those_of_each_gateway_unless_said(folder: Path) -> None:
     assert load(folder / "firebreak.yaml").config.quotas is None
     assert gateway(folder, new="quotas: {redis: 'rediss://user@x:6380/1', other: 1}\n") != []
-    (folder / "firebreak.yaml").write_text(f"{GATEWAY}quotas: {{redis: 'redis://x', password_file: none}}\n")
-    quotas = load(folder / "firebreak.yaml").config.quotas
+    files = "password_file: no-password, ca_file: no-ca"
+    (folder / "firebreak.yaml").write_text(f"{GATEWAY}quotas: {{redis: 'rediss://user@x', {files}}}\n")
+    loaded = load(folder / "firebreak.yaml")
+    quotas = loaded.config.quotas
     assert quotas is not None
     assert (quotas.timeout, quotas.when_gone) == (0.05, "local")
-    assert ["none" in str(each) for each in load(folder / "firebreak.yaml").missing_files()].count(True) == 1
+    missing = [str(each).partition(": ")[2] for each in loaded.missing_files()]
+    for field, file in (("password_file", "no-password"), ("ca_file", "no-ca")):
+        assert f"quotas.{field}: there is no file {file}" in missing
+
+
+def test_authorities_for_redis_are_for_tls(folder: Path) -> None:
+    (found,) = gateway(folder, new="quotas: {redis: 'redis://x', ca_file: ca.crt}\n")
+    assert "ca_file is for a rediss:// address" in found
 
 
 def test_everything_that_is_wrong_is_told_at_once_in_order(folder: Path) -> None:
@@ -323,7 +335,7 @@ def test_named_files_that_are_not_there_are_told_with_their_line(folder: Path) -
 
 
 def test_files_for_fetching_keys_and_for_the_way_to_services_must_be_there(folder: Path) -> None:
-    issuer = "{name: users, issuer: a, audience: b, jwks: 'https://a', ca_file: pod.crt, token_file: pod.token}"
+    issuer = "{name: users, issuer: a, audience: b, jwks: 'https://a', ca_file: pod.crt}"
     tls = "\n    tls: {ca: ca.crt, certificate: own.crt, key: own.key}"
     text = GATEWAY.replace("session_keys: keys", f"session_keys: keys\n  issuers:\n    - {issuer}")
     text = text.replace("address: unix:router.sock", f"address: dns:///router:7600{tls}")
@@ -333,12 +345,11 @@ def test_files_for_fetching_keys_and_for_the_way_to_services_must_be_there(folde
     missing = [str(problem).partition(": ")[2] for problem in loaded.missing_files()]
     assert missing == [
         "identity.issuers[0].ca_file: there is no file pod.crt",
-        "identity.issuers[0].token_file: there is no file pod.token",
         "services[2].tls.ca: there is no file ca.crt",
         "services[2].tls.certificate: there is no file own.crt",
         "services[2].tls.key: there is no file own.key",
     ]
-    for name in ("pod.crt", "pod.token", "ca.crt", "own.crt", "own.key"):
+    for name in ("pod.crt", "ca.crt", "own.crt", "own.key"):
         (folder / name).touch()
     assert loaded.missing_files() == []
 
