@@ -61,8 +61,8 @@ def installed(packages: Path) -> dict[str, str]:
 
 def mismatch(lock: Sequence[Locked], found: dict[str, str], own: set[str]) -> str:
     """How an environment differs from its lock, or "". Only a package with a marker may be missing."""
-    pinned = {package.name: package.version for package in lock}
-    strange = sorted(name for name, version in found.items() if name not in own and pinned.get(name) != version)
+    pinned = {(package.name, package.version) for package in lock}
+    strange = sorted(name for name, version in found.items() if name not in own and (name, version) not in pinned)
     missing = sorted(package.name for package in lock if not package.conditional and package.name not in found)
     parts = (("not as in the lock", strange), ("missing", missing))
     return "; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
@@ -70,7 +70,8 @@ def mismatch(lock: Sequence[Locked], found: dict[str, str], own: set[str]) -> st
 
 def sbom(application: Own, lock: Sequence[Locked], found: dict[str, str], own: Sequence[Own], epoch: int | None) -> str:
     """The document as text. The serial number comes from the content; the time is there only where one is given."""
-    packages = [_package(package) for package in sorted(lock, key=lambda p: p.name) if package.name in found]
+    there = [package for package in lock if found.get(package.name) == package.version]
+    packages = [_package(package) for package in sorted(there, key=lambda p: p.name)]
     whole = _own(application) | {"bom-ref": application.name, "components": [_own(item) for item in own]}
     refs = [str(package["bom-ref"]) for package in packages]
     document: dict[str, object] = {

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from scripts.image_sbom import Locked, Own, mismatch, read_lock, sbom
 from tests.images.conftest import Image
 
+SERVICES = Path(__file__).resolve().parents[2] / "services"
 LOCKED = (Locked("one", "1.0", ("a" * 64,), False), Locked("windows-only", "2.0", ("b" * 64,), True))
 
 
@@ -85,6 +86,16 @@ def test_the_time_is_the_one_that_was_given_and_no_part_of_the_serial_number() -
 )
 def test_an_environment_that_is_not_its_lock_is_noticed(found: dict[str, str], wrong: str) -> None:
     assert mismatch(LOCKED, found, {"ours"}) == wrong
+
+
+@pytest.mark.parametrize("lock", sorted(SERVICES.glob("*/requirements.lock")), ids=lambda lock: lock.parent.name)
+def test_what_a_services_lock_installs_here_is_as_in_the_lock_and_listed_once(lock: Path) -> None:
+    # Some name a package twice, each version for other Pythons.
+    pinned, here = read_lock(lock), list(expected((lock,)))
+    found = dict(here)
+    assert mismatch(pinned, found, set()) == ""
+    components = json.loads(sbom(Own("application", "a", "1"), pinned, found, (), None))["components"]
+    assert sorted((each["name"], each["version"]) for each in components) == sorted(here)
 
 
 @pytest.mark.parametrize("text", ["one==1.0\n", "one>=1 --hash=sha256:" + "a" * 64, "-e ."])
