@@ -18,6 +18,7 @@ from gateway.adapters.admin import Admin, Sources
 from gateway.adapters.config_files import ConfigError, Loaded
 from gateway.adapters.identity.make import MadeIdentity, make_identity
 from gateway.adapters.identity.refusals import Refusals
+from gateway.adapters.instances import Instances
 from gateway.adapters.journal.writing.make import NoJournal, make_journal
 from gateway.adapters.journal.writing.writer import JournalWriter
 from gateway.adapters.policy.reload import LivePolicy, make_policy
@@ -99,10 +100,10 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
         raise ConfigError(problems)
     clock, progress = asyncio.get_running_loop().time, Progress()
     policy = await _policy(loaded, clock)
-    upstream = GrpcUpstream(clock)
+    upstream = GrpcUpstream(clock, Instances().added)
     randomness = random.SystemRandom().random
     pace = Pace(loaded.config.proof.every, _RETRY, randomness, clock, lambda *tried: record.metrics.proven(*tried))
-    registry = Registry(_targets(loaded), upstream.channel, upstream.retire, pace, upstream.renew)
+    registry = Registry(_targets(loaded), upstream.channel, upstream.retire, pace, upstream.renew, upstream.spread)
     reload = Reload(loaded, registry, again, time.time)
     identity = _identity(loaded, registry.identities, progress, clock)
     breakers = Breakers(clock)
@@ -183,7 +184,7 @@ async def assemble(loaded: Loaded, lines: LineWriter, again: asyncio.Event) -> P
     admin = _admin(
         loaded,
         Sources(
-            missing=lambda: progress.missing() | guard.missing() | journal.missing(),
+            missing=lambda: progress.missing() | guard.missing() | journal.missing() | registry.missing(),
             metrics=lambda: (record.metrics.render(), CONTENT_TYPE_LATEST),
             status=status.report,
             usage=lambda: usage.report(built.usage),

@@ -213,7 +213,7 @@ def make_server(listener: Listener, edge: Edge, limits: ServerLimits, credential
 
     Raises OSError when the address cannot be bound.
     """
-    server = grpc.aio.server(options=_options(limits))
+    server = grpc.aio.server(options=_options(limits, listener.connection_age))
     server.add_generic_rpc_handlers((edge,))
     try:
         if credentials is None:
@@ -264,8 +264,9 @@ def _peer(context: Any, secure: bool) -> Peer:
     return Peer(address=context.peer(), uris=tuple(uri.decode("utf-8", "replace") for uri in uris))
 
 
-def _options(limits: ServerLimits) -> list[tuple[str, int]]:
+def _options(limits: ServerLimits, connection_age: float | None) -> list[tuple[str, int]]:
     return [
+        *([] if connection_age is None else [("grpc.max_connection_age_ms", round(connection_age * 1000))]),
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_concurrent_streams", limits.streams),

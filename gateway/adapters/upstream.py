@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -34,11 +34,17 @@ _OWN = (CALL_ID_KEY, "content-type", "te", "connection", "user-agent", "date", "
 """Trailers of a target that are not passed back: hop-by-hop, or set by the gateway itself."""
 
 
+async def _none(_endpoint: str) -> bool:
+    return False
+
+
 class GrpcUpstream:
     """Implements `gateway.ports.Upstream`. Channels belong to the event loop that first uses them."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, added: Callable[[str], Awaitable[bool]] = _none) -> None:
+        """`added` says whether "host:port" leads to an instance to which it did not lead when that was last asked."""
         self._clock = clock
+        self._added = added
         self._channels: dict[Target, Any] = {}
         self._methods: dict[tuple[Target, str], Callable[..., Any]] = {}
         self._closing: set[asyncio.Future[None]] = set()
@@ -63,6 +69,12 @@ class GrpcUpstream:
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
         return self.channel(target)
+
+    async def spread(self, target: Target) -> Any:
+        """As `renew`, where the target's name leads to an instance that was added since this was last asked; else None."""
+        if not target.address.startswith(_NAME) or not await self._added(target.address.removeprefix(_NAME)):
+            return None
+        return self.renew(target)
 
     async def retire(self, target: Target) -> None:
         """Closes the channel to `target`, to which no call goes any more."""

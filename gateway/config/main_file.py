@@ -50,7 +50,8 @@ class Listener(Config):
     `plaintext` any: callers' tokens cross the network in the clear then, which is told wherever promises are.
 
     `accept` says which credentials count: "jwt" a bearer token in `authorization`, "mtls" the SPIFFE id of the client
-    certificate.
+    certificate. A connection older than `connection_age` gets no further calls, those on it go on, and its client connects
+    anew: so clients spread over gateways that were added behind one address.
     """
 
     name: Name
@@ -58,6 +59,7 @@ class Listener(Config):
     accept: tuple[Literal["jwt", "mtls"], ...] = Field(strict=False, min_length=1)
     tls: Tls | None = None
     plaintext: bool = False
+    connection_age: Duration | None = None
 
     @model_validator(mode="after")
     def _safe(self) -> Self:

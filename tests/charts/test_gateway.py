@@ -148,6 +148,12 @@ def test_a_pod_that_ends_has_the_time_for_all_that_it_promises(seconds: int, bef
     assert pod(made)["terminationGracePeriodSeconds"] >= needs + 2, "and some for the process to go"
 
 
+def test_connections_have_an_age_so_that_clients_spread_over_pods_that_were_added(tmp_path: Path):
+    ages = [loaded(objects(over), tmp_path).config.listeners[0].connection_age for over in ({}, {"connectionAge": 10})]
+    assert ages == [300, 10]
+    assert "connectionAge" in refusal("gateway", ci_values("gateway", "minimal"), {"connectionAge": 9})
+
+
 @pytest.mark.parametrize("case", ["plain", *TLS])
 def test_probes_ask_the_admin_port_which_is_without_tls(case: str):
     made = gateway(objects(CASES[case]))

@@ -58,6 +58,7 @@ async def listening(
     running: Running | None = None,
     refused: Filter = lambda service: service,
     routed: Routed = lambda _name: None,
+    connection_age: float | None = None,
 ) -> AsyncIterator[Bound]:
     """A started server on `address` whose every method is served by `chain`."""
     public = public or PublicServices()
@@ -65,7 +66,9 @@ async def listening(
     clock = asyncio.get_running_loop().time
     routes = {name: (method, chain) for name, method in METHODS.items()}
     tls = Tls(certificate="", key="") if credentials else None
-    listener = Listener.model_construct(name="public", address=address, accept=("jwt",), tls=tls)
+    listener = Listener.model_construct(
+        name="public", address=address, accept=("jwt",), tls=tls, connection_age=connection_age
+    )
     edge = Edge(
         listener,
         routes,

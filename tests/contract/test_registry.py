@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import pytest
 
 from gateway.adapters.registry import Changes, Prover, Registry
@@ -22,10 +23,19 @@ from tests.contract.backend import Backend, serving, spec, target
 from tests.proofs import FakeProver, pace
 
 
+async def _as_before(_target: Target) -> None:
+    """Of targets whose address leads nowhere else."""
+
+
 @asynccontextmanager
-async def following(*targets: Target, prover: Prover | None = None) -> AsyncIterator[Registry]:
+async def following(
+    *targets: Target,
+    prover: Prover | None = None,
+    renew: Callable[[Target], Any] = lambda _: None,
+    spread: Callable[[Target], Awaitable[Any]] = _as_before,
+) -> AsyncIterator[Registry]:
     upstream = GrpcUpstream(asyncio.get_running_loop().time)
-    registry = Registry(targets, upstream.channel, upstream.retire, pace())
+    registry = Registry(targets, upstream.channel, upstream.retire, pace(), renew, spread)
     task = asyncio.ensure_future(registry.run(prover or FakeProver()))
     try:
         yield registry
@@ -95,6 +105,96 @@ async def test_a_ready_service_that_stops_serving_is_not_ready_at_once(sockets: 
         assert to.reason == "the service reports that it is not serving"
         await backend.set(True)
         await until(lambda: to.state is State.READY)
+
+
+@asynccontextmanager
+async def two_instances(sockets: Path) -> AsyncIterator[tuple[Target, Backend, Backend]]:
+    """A target that is ready by the first of two, and whose name leads to the second as soon as it is looked up anew."""
+    first, second, to = Backend(), Backend(), target(sockets / "first")
+    second.described = spec(version="2.0.0")
+    channel = grpc.aio.insecure_channel(f"unix:{sockets / 'second'}")
+    async with (
+        serving(first, sockets / "first"),
+        serving(second, sockets / "second"),
+        channel,
+        following(to, renew=lambda _: channel),
+    ):
+        await until(lambda: to.state is State.READY)
+        yield to, first, second
+
+
+async def test_when_an_instance_ends_the_service_stays_ready_by_another(sockets: Path) -> None:
+    async with two_instances(sockets) as (to, first, _):
+        states = {to.state}
+
+        def described_anew() -> bool:
+            states.add(to.state)
+            return to.description is not None and to.description.version == "2.0.0"
+
+        await first.set(False)
+        await until(described_anew)
+        await until(lambda: to.reason == "")
+        assert states == {State.READY}
+
+
+async def test_an_instance_that_was_added_is_followed_at_the_next_watch_and_nothing_is_interrupted(
+    sockets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "WATCH_SECONDS", 0.1)
+    first, second, to = Backend(), Backend(), target(sockets / "first")
+    second.described = spec(version="2.0.0")
+    channel = grpc.aio.insecure_channel(f"unix:{sockets / 'second'}")
+    added = asyncio.Event()
+
+    async def spread(_target: Target) -> Any:
+        return channel if added.is_set() else None
+
+    async with (
+        serving(first, sockets / "first"),
+        serving(second, sockets / "second"),
+        channel,
+        following(to, spread=spread),
+    ):
+        await until(lambda: to.state is State.READY)
+        assert to.description is not None and to.description.version != "2.0.0"
+        states = {to.state}
+
+        def of_the_second() -> bool:
+            states.add(to.state)
+            return to.description is not None and to.description.version == "2.0.0"
+
+        added.set()
+        await until(of_the_second)
+        assert states == {State.READY}
+
+
+async def test_when_no_other_instance_serves_the_service_is_not_ready(sockets: Path) -> None:
+    async with two_instances(sockets) as (to, first, second):
+        await second.set(False)
+        await first.set(False)
+        await until(lambda: to.state is State.NOT_READY)
+        await second.set(True)
+        await until(lambda: to.state is State.READY)
+
+
+async def test_a_gateway_that_starts_lacks_what_is_up_and_not_proven_yet(sockets: Path) -> None:
+    to, prover = target(sockets / "s"), FakeProver(hold=asyncio.Event())
+    async with serving(Backend(), sockets / "s"), following(to, prover=prover) as registry:
+        await until(lambda: prover.waiting > 0)
+        assert registry.missing() == {"services": "calculator: its probes are being answered"}
+        assert prover.hold is not None
+        prover.hold.set()
+        await until(lambda: registry.missing() == {})
+        assert to.state is State.READY
+        # What comes later is no reason to take a gateway away.
+        registry.put([to, replace(target(sockets / "t"), config=to.config.model_copy(update={"name": "other"}))])
+        assert registry.missing() == {}
+
+
+async def test_a_gateway_does_not_wait_for_what_is_not_there(sockets: Path) -> None:
+    async with following(target(sockets / "s")) as registry:
+        assert registry.missing() != {}
+        await until(lambda: registry.missing() == {})
 
 
 async def test_a_restarted_service_is_described_anew(sockets: Path) -> None:

@@ -201,6 +201,53 @@ async def test_a_target_that_dies_in_mid_call_is_unavailable(
     assert caught.value.reason is Reason.TARGET_UNAVAILABLE
 
 
+async def test_a_name_that_is_looked_up_anew_takes_no_call_with_it(upstream: GrpcUpstream, sockets: Path) -> None:
+    backend, go = Backend(), asyncio.Event()
+
+    async def call(request: bytes, context: Any) -> bytes:
+        if request == b"slow":
+            await go.wait()
+        return request
+
+    backend.call = call
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((backend,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    to = Target(target(sockets / "s").config, f"dns:///localhost:{port}", "service:calculator")
+    before, slow = upstream.channel(to), asyncio.ensure_future(ask(upstream, to, request=b"slow"))
+    while not backend.metadata:
+        await asyncio.sleep(0.005)
+    assert upstream.renew(to) is upstream.channel(to) is not before
+    assert (await ask(upstream, to))[1] == [b"hi"]
+    go.set()
+    assert (await slow)[1] == [b"slow"]
+    await server.stop(0)
+
+
+def test_what_is_no_name_is_not_looked_up(sockets: Path) -> None:
+    assert GrpcUpstream(lambda: 0.0).renew(target(sockets / "s")) is None
+
+
+async def test_calls_go_to_an_instance_that_was_added(sockets: Path) -> None:
+    seen: list[str] = []
+    answers = iter((False, True))
+
+    async def added(endpoint: str) -> bool:
+        seen.append(endpoint)
+        return next(answers)
+
+    upstream = GrpcUpstream(lambda: 0.0, added)
+    to = Target(target(sockets / "s").config, "dns:///calculator:7600", "service:calculator")
+    before = upstream.channel(to)
+    assert await upstream.spread(to) is None
+    assert upstream.channel(to) is before
+    assert await upstream.spread(to) is upstream.channel(to) is not before
+    assert await upstream.spread(target(sockets / "s")) is None
+    assert seen == ["calculator:7600"] * 2, "a socket leads to one place"
+    await upstream.close()
+
+
 async def test_a_target_that_comes_back_is_reached_again(upstream: GrpcUpstream, sockets: Path) -> None:
     to = target(sockets / "s")
     async with serving(Backend(), sockets / "s"):

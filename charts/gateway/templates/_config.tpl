@@ -22,6 +22,7 @@
 name: public
 address: 0.0.0.0:7500
 accept: [jwt]
+connection_age: {{ int .Values.connectionAge }}s
 {{- if eq .Values.tls.mode "off" }}
 plaintext: true
 {{- else }}

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.adapters.registry.follower import Follower
-from gateway.adapters.registry.proving import Pace, Prover
+from gateway.adapters.registry.proving import PROVING, Pace, Prover
 from gateway.routes import Method
 from gateway.targets import State, Target
 
@@ -23,6 +23,10 @@ _POLICY_LOOK = 0.1
 """Seconds between two looks at policy's revision."""
 
 __all__ = ["Changes", "Pace", "Prover", "Registry"]
+
+
+async def _as_before(_target: Target) -> None:
+    """Of targets whose address leads nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +53,18 @@ class Registry:
         retire: Callable[[Target], Awaitable[None]],
         pace: Pace,
         renew: Callable[[Target], Any] = lambda _target: None,
+        spread: Callable[[Target], Awaitable[Any]] = _as_before,
     ) -> None:
         """`channel_of` gives the channel on which calls reach a target too, `retire` ends it.
 
         `renew` gives one to whatever instances the target's address leads to by now, and calls go there from then on; None
-        where it cannot lead elsewhere.
+        where it cannot lead elsewhere. `spread` does the same, and only where it leads to instances that were added.
         """
         self._channel_of = channel_of
         self._retire = retire
         self._renew = renew
+        self._spread = spread
+        self._begun = False
         self._pace = pace
         self._targets: dict[str, Target] = {}
         self._coming: dict[str, Target] = {}
@@ -95,6 +102,14 @@ class Registry:
     def coming(self, name: str) -> Target | None:
         """What is to take the place of the target `name`, None where nothing is."""
         return self._coming.get(name)
+
+    def missing(self) -> dict[str, str]:
+        """What a gateway that has just started waits for before it is ready, by name: services that are up, until they are
+        proven. Nothing for good once there was nothing.
+        """
+        new = [target.name for target in self._all if target.state is State.STARTING and target.reason in ("", PROVING)]
+        self._begun = self._begun or not new
+        return {} if self._begun else {"services": f"{', '.join(new)}: {PROVING}"}
 
     def put(self, targets: Iterable[Target]) -> Changes:
         """These are the targets from now on. One that is the same as before stays, with all that is known of it."""
@@ -157,6 +172,7 @@ class Registry:
             lambda: self._settle(target.name),
             proof,
             lambda: self._renew(target),
+            lambda: self._spread(target),
         )
         self._following[target] = follower, self._group.create_task(follower.run())
 

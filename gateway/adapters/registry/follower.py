@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -49,16 +49,19 @@ class Follower:
         changed: Callable[[], None] = lambda: None,
         proof: tuple[Prover, Pace, Spawn] | None = None,
         renew: Callable[[], Any] = lambda: None,
+        spread: Callable[[], Awaitable[Any]] | None = None,
     ) -> None:
         """`channel` is a grpc.aio channel to the target; `retry` is the pause in seconds before it is asked again.
 
-        `proof` is None for whoever asks only whether the service is up. `renew` as the registry has it.
+        `proof` is None for whoever asks only whether the service is up. `renew` and `spread` as the
+        registry has them.
         """
         self._target = target
         self._use(channel)
         self._retry = retry
         self._renew = renew
         self._renewed = False
+        self._spread = spread
         self._changed = changed
         self._up = False
         self._proving = None if proof is None else Proving(target, *proof, self._set)
@@ -86,6 +89,7 @@ class Follower:
             await asyncio.Event().wait()
         while True:
             try:
+                await self._take_in()
                 await self._watch()
             except _ElsewhereError:
                 continue
@@ -102,6 +106,11 @@ class Follower:
                 self._not_ready("the gateway could not follow this service; its log says why")
             if not self._up:
                 await asyncio.sleep(self._retry)
+
+    async def _take_in(self) -> None:
+        """Instances that were added get calls, too. What is known of the target stays: they are the same service."""
+        if self._up and self._spread is not None and (channel := await self._spread()) is not None:
+            self._use(channel)
 
     async def _watch(self) -> None:
         """One health watch. Each describes the service anew, since a restart between two of them would go unseen."""

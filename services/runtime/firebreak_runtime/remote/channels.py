@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from firebreak.client import Tls
 
 _OPTIONS = (
-    ("grpc.enable_retries", 0),  # the gateway retries, from a budget and only what is safe
+    # Only calls that the gateway has never seen, such as those that cross the end of a connection, are sent again: it retries
+    # all others itself, from a budget. So no configuration of a name server may ask for more.
+    ("grpc.enable_retries", 1),
+    ("grpc.service_config_disable_resolution", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),  # a restarted gateway is found again within a second, not twenty
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.enable_http_proxy", 0),  # the proxy of a service with egress leads elsewhere
