@@ -177,7 +177,26 @@ def test_a_pod_that_ends_lets_its_longest_call_end_first(max_deadline: str | Non
     over = {"service": {"limits": {"max_deadline": max_deadline}}}
     made = objects(over) if max_deadline else render("service", _without_limits())
     assert option(container(one(made, "Deployment"), "service")["args"], "--grace") == [str(grace)]
-    assert pod(made)["terminationGracePeriodSeconds"] == grace + 10
+    assert pod(made)["terminationGracePeriodSeconds"] == 8 + grace + 10
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(8, "import time; time.sleep(8)"), (300, "import time; time.sleep(300)")]
+)
+def test_a_pod_that_ends_goes_on_until_names_lead_to_the_others(seconds: int, expected: str):
+    made = objects({"preStop": seconds, "service": {"limits": {"max_deadline": "10s"}}})
+    hook = container(one(made, "Deployment"), "service")["lifecycle"]["preStop"]["exec"]["command"]
+    assert hook == ["python", "-I", "-c", expected]
+    assert pod(made)["terminationGracePeriodSeconds"] == seconds + 10 + 10
+
+
+def test_without_a_pause_a_pod_ends_at_once():
+    assert "lifecycle" not in container(one(objects({"preStop": 0}), "Deployment"), "service")
+
+
+@pytest.mark.parametrize("seconds", [-1, 301, 1.5])
+def test_a_pause_that_is_none_is_refused(seconds: float):
+    assert "preStop" in refusal("service", ci_values("service", "calculator"), {"preStop": seconds})
 
 
 def _without_limits() -> dict[str, Any]:

@@ -56,6 +56,16 @@ livenessProbe:
   failureThreshold: {{ add (div $start 10) 3 }}
 {{- end -}}
 
+{{/* The gateway looks the pods up again when one ends, and must not find that one: name servers know of it some seconds later. */}}
+{{- define "firebreak-service.lifecycle" -}}
+{{- with .Values.preStop -}}
+lifecycle:
+  preStop:
+    exec:
+      command: [python, -I, -c, "import time; time.sleep({{ . }})"]
+{{- end -}}
+{{- end -}}
+
 {{- define "firebreak-service.mounts" -}}
 - name: service
   mountPath: /app/service/service.yaml

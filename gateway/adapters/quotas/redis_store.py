@@ -31,6 +31,8 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local interval = 1 / ARGV[1]
 local full = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+-- What is owed at most is the whole burst: a rate that was raised counts at once.
+full = math.min(full, now + ARGV[2] * interval)
 local wait = full - now - (ARGV[2] - 1) * interval
 if wait > 0.000001 then
   return math.ceil(wait * 1000000)

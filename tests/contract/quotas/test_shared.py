@@ -73,6 +73,14 @@ async def test_calls_at_once_get_no_more_than_the_burst(server: RedisServer, tmp
         assert waits.count(0.0) == 50
 
 
+async def test_a_rate_that_was_raised_counts_at_once(server: RedisServer, tmp_path: Path) -> None:
+    async with gateway(server.url, tmp_path) as one, gateway(server.url, tmp_path) as other:
+        assert await let_through(one, calls=10, burst=10) == 10
+        assert await other.take("target:x", SLOWLY, 10) > 50
+        # The burst is owed at the new rate: one call comes free in 20 ms.
+        assert await other.take("target:x", 50.0, 10) <= 0.021
+
+
 async def test_waiting_as_long_as_told_is_enough(server: RedisServer, tmp_path: Path) -> None:
     async with gateway(server.url, tmp_path) as one, gateway(server.url, tmp_path) as other:
         assert await one.take("target:x", 5.0, 1) == 0.0
