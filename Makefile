@@ -17,8 +17,8 @@ tools: ## Install the programs that only development needs (OPA, Helm, promtool,
 
 test: setup ## Run all tests; those that need a program which cannot be installed here say so
 	@$(PY) scripts/tools.py || [ "$$FIREBREAK_TOOLS" != required ]
-	@.venv/bin/python -m pytest -q -rs -n auto tests/unit tests/property
-	@.venv/bin/python -m pytest -q -rs --ignore tests/unit --ignore tests/property --ignore tests/cluster
+	@.venv/bin/python -m pytest -q -rs -n auto tests/unit tests/property tests/charts
+	@.venv/bin/python -m pytest -q -rs --ignore tests/unit --ignore tests/property --ignore tests/charts --ignore tests/cluster
 
 check: setup tools ## Lint, types, layers, contract and policies
 	@.venv/bin/ruff check .
