@@ -42,8 +42,8 @@ class ScriptedStore:
         self.closed += 1
 
     def headers(self) -> list[Header]:
-        """In the order in which they were written, all writers'."""
-        return [read_header(row.header) for row in self.rows.values()]
+        """In the order in which they were written, all writers'. Another thread may be writing meanwhile."""
+        return [read_header(row.header) for row in list(self.rows.values())]
 
     def kinds(self) -> list[str]:
         return [header.kind for header in self.headers()]
