@@ -9,8 +9,7 @@ MOST_ROUNDS; then the ratio itself decides. A window has at least WINDOW seconds
 a p99 is no more than the one or two worst of them.
 
 The short form has SHORT_ROUNDS rounds of short windows. Its p99 is hardly more than the worst call of each window, so beyond
-the goal of 1.25 it is told, and only beyond SHORT_BOUND, and by more than SHORT_NOISE milliseconds, does it count. Where calls
-take longer than SHORT_QUIET without any fault, the machine is too slow or too busy to judge by so few calls: it is told only.
+the goal of 1.25 it is told, and only beyond SHORT_BOUND, and by more than SHORT_NOISE milliseconds, does it count.
 """
 
 from __future__ import annotations
@@ -25,8 +24,6 @@ GOAL = 1.25
 """What neighbours' p99 may be at most, times that of the undisturbed run."""
 SHORT_BOUND = 4.0
 SHORT_NOISE = 100.0
-SHORT_QUIET = 15.0
-"""Milliseconds: the p99 without a fault up to which the short form judges."""
 FULL_NOISE = 1.0
 """Milliseconds by which the medians must differ before the ratio counts in the full form: timers are no better."""
 
@@ -103,8 +100,6 @@ class Comparison:
 
     def leaks(self, short: bool) -> bool:
         """Whether the neighbours noticed more than they may."""
-        if short and self.undisturbed.p99 > SHORT_QUIET:
-            return False
         bound, noise = (SHORT_BOUND, SHORT_NOISE) if short else (GOAL, FULL_NOISE)
         return self.ratio > bound and self.disturbed.p99 - self.undisturbed.p99 > noise
 
