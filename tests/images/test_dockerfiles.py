@@ -75,8 +75,9 @@ class TestEach:
         assert "org.opencontainers.image.title" in stage["LABEL"]
 
 
-def test_the_gateway_finds_the_bases_authorities() -> None:
-    assert "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt" in dict(last_stage("gateway/Dockerfile"))["ENV"].split()
+@pytest.mark.parametrize("path", ["gateway/Dockerfile", "services/Dockerfile"])
+def test_an_image_finds_the_bases_authorities(path: str) -> None:
+    assert "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt" in dict(last_stage(path))["ENV"].split()
 
 
 @pytest.mark.parametrize(
