@@ -15,6 +15,7 @@ from firebreak_runtime.exchange import Exchange
 from firebreak_runtime.log import Log
 from firebreak_runtime.methods import AnswerError, Method
 from firebreak_runtime.once import Once, Progress
+from firebreak_runtime.pace import Pace
 from firebreak_runtime.pool import Place, Pool
 from firebreak_runtime.service_file import ServiceFile
 from firebreak_runtime.worker_process import WorkerProcess
@@ -80,10 +81,14 @@ class Dispatch:
 
     async def _pass_on(self, method: Method, exchange: Exchange, send: Send) -> None:
         check = self._checks.answer(method)
+        loop = asyncio.get_running_loop()
+        pace = Pace(loop.time())
         try:
             while (message := await exchange.next()) is not None:
                 check.message(message)
                 await send(message)
+                if not check.complete and (pause := pace.passed(loop.time())):
+                    await asyncio.sleep(pause)
             check.end()
         except AnswerError as error:
             self._log.error("answer breaks the contract", problem=str(error))

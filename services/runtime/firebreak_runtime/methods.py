@@ -90,6 +90,11 @@ class AnswerCheck:
         self._count = 0
         self._ended = False
 
+    @property
+    def complete(self) -> bool:
+        """Whether the message that came last is the answer's last."""
+        return self._ended or (self._count > 0 and not self._method.streams)
+
     def message(self, data: bytes) -> None:
         """The next message. Raises AnswerError."""
         self._count += 1

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -102,25 +103,45 @@ def test_what_is_within_bounds_stays_as_it_is(place: Place):
         looking.join()
 
 
-def test_blobs_are_there_for_as_long_as_rows_need_them(place: Place):
-    """One writer keeps the same few contents again and again while another erases them."""
-    author = Chain("author")
+def keep_and_erase(open_store: Callable[[], Store], author: Chain) -> None:
+    """Two writers keep the same few contents again and again while a third erases them."""
 
     def write(chain: Chain) -> None:
-        store = place.open()
+        store = open_store()
         for number in range(30):
             written = rows(chain, 2)
             batch = Batch(written, [blob(row, b"%d" % (number % 3) * 5000) for row in written])
             patient(lambda batch=batch: store.append(batch))
 
     def erase() -> None:
-        store = place.open()
+        store = open_store()
         for _ in range(40):
             spans = [Span(writer, 1, head.seq) for writer, head in store.heads().items() if writer != "author"]
             batch = record(author, CLEARED)
             patient(lambda spans=spans, batch=batch: store.clear(spans, person=False, content=True, record=batch))
 
     together([lambda: write(Chain("a")), lambda: write(Chain("b")), erase])
+
+
+def test_nobody_waits_in_a_circle(postgres_server: PostgresServer):
+    """PostgreSQL would find each circle after a second, and break it by an error."""
+    dsn, opened = postgres_server.database(), []
+
+    def open_store() -> PostgresqlStore:
+        opened.append(PostgresqlStore(dsn, durable=False))
+        return opened[-1]
+
+    keep_and_erase(open_store, Chain("author"))
+    for store in opened:
+        store.close()  # its counts are the server's from then on
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        assert found.fetchone() == (0,)
+
+
+def test_blobs_are_there_for_as_long_as_rows_need_them(place: Place):
+    author = Chain("author")
+    keep_and_erase(place.open, author)
     store = place.open()
     needed = {row[8] for row in store.scan(*store.bounds()) if row[8] is not None and row[1] != "author"}
     contents = [sha256(b"%d" % number * 5000).digest() for number in range(3)]

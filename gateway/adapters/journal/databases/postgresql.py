@@ -123,11 +123,10 @@ class PostgresqlStore:
         wanted = list(spans)
 
         def erase(connection: Connection) -> int:
-            erased = 0
-            for span in wanted:
-                erased += _count(connection, text, span)
-                if content:
-                    _release(connection, span)
+            _reserve(connection, wanted)
+            erased = sum(_count(connection, text, span) for span in wanted)
+            if content:
+                _release(connection, wanted)
             return erased
 
         return self._write(record, erase, alone=True)
@@ -140,12 +139,12 @@ class PostgresqlStore:
         wanted = list(spans)
 
         def delete(connection: Connection) -> int:
-            deleted = 0
-            for span in wanted:
-                deleted += _count(connection, text, span)
-                _release(connection, span)
+            _reserve(connection, wanted)
+            deleted = sum(_count(connection, text, span) for span in wanted)
+            _release(connection, wanted)
+            for writer in sorted({span.writer for span in wanted}):
                 for forget in queries.FORGET:
-                    connection.execute(sql(forget), (span.writer, span.writer))
+                    connection.execute(sql(forget), (writer, writer))
             return deleted
 
         return self._write(record, delete, alone=True)
@@ -184,11 +183,20 @@ class PostgresqlStore:
         raise StoreError(f"the journal's database is too busy: {_TRIES} tries got into another's way")
 
 
+# Whoever changes something takes locks in this order, so that nobody waits in a circle: rows of `writers`, blobs, rows of
+# `joined`; of each table by their key. PostgreSQL would find a circle after a second only, and end one of the two.
+
+
 def _append(connection: Connection, batch: Batch) -> None:
-    # Always in the same order, so that two who keep the same contents do not wait for each other.
     blobs = sorted(batch.blobs)
     connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_APPEND,))
+    last = batch.rows[-1]
     with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO writers AS w VALUES(%s, %s, %s, %s) ON CONFLICT (writer)"
+            " DO UPDATE SET seq = excluded.seq, hash = excluded.hash, bytes = w.bytes + excluded.bytes",
+            (last.writer, last.seq, last.hash, sum(map(_bytes, batch.rows))),
+        )
         if blobs:
             cursor.executemany(
                 "INSERT INTO blobs VALUES(%s, %s) ON CONFLICT DO NOTHING", [(blob.sha256, blob.body) for blob in blobs]
@@ -201,12 +209,6 @@ def _append(connection: Connection, batch: Batch) -> None:
             copy.set_types(_TYPES)
             for row in batch.rows:
                 copy.write_row(row)
-        last = batch.rows[-1]
-        cursor.execute(
-            "INSERT INTO writers AS w VALUES(%s, %s, %s, %s) ON CONFLICT (writer)"
-            " DO UPDATE SET seq = excluded.seq, hash = excluded.hash, bytes = w.bytes + excluded.bytes",
-            (last.writer, last.seq, last.hash, sum(map(_bytes, batch.rows))),
-        )
         if batch.joins:
             cursor.executemany(
                 "INSERT INTO joined AS j VALUES(%s, %s) ON CONFLICT (writer)"
@@ -227,13 +229,20 @@ def _count(connection: Connection, text: str, span: Span) -> int:
     return int(count)
 
 
-def _release(connection: Connection, span: Span) -> None:
+def _reserve(connection: Connection, spans: Iterable[Span]) -> None:
+    """Nobody else appends to these chains from now on."""
+    names = sorted({span.writer for span in spans})
+    connection.execute("SELECT FROM writers WHERE writer = ANY(%s) ORDER BY writer FOR UPDATE", (names,))
+
+
+def _release(connection: Connection, spans: Iterable[Span]) -> None:
     """These rows need their blobs no more; those that nobody needs go."""
     text = "DELETE FROM refs WHERE writer = %s AND seq BETWEEN %s AND %s RETURNING sha256"
-    names = sorted({name for (name,) in connection.execute(text, span)})
+    names = sorted({name for span in spans for (name,) in connection.execute(text, span)})
     if names:
         connection.execute(
-            "DELETE FROM blobs WHERE sha256 = ANY(%s)"
-            " AND NOT EXISTS (SELECT 1 FROM refs WHERE refs.sha256 = blobs.sha256)",
+            "WITH unneeded AS (SELECT sha256 FROM blobs WHERE sha256 = ANY(%s)"
+            " AND NOT EXISTS (SELECT 1 FROM refs WHERE refs.sha256 = blobs.sha256) ORDER BY sha256 FOR UPDATE)"
+            " DELETE FROM blobs USING unneeded WHERE blobs.sha256 = unneeded.sha256",
             (names,),
         )

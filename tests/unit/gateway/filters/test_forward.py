@@ -12,7 +12,7 @@ from firebreak.v1 import tool_pb2
 from gateway.call import Call
 from gateway.core.deadline import Deadline
 from gateway.errors import CallError, Code, Reason
-from gateway.filters.forward import EVENTS_AT_ONCE, forward
+from gateway.filters.forward import EVENTS_AT_ONCE, EVENTS_PER_SECOND, PAUSE, forward
 from gateway.policy import Obligations
 from gateway.service import Finish, Send
 from gateway.targets import Target
@@ -255,8 +255,15 @@ def test_a_response_stops_at_the_smaller_of_its_limits(limit: str, obligation: i
     assert made.facts.response_bytes == 2 * len(event(1))
 
 
-@pytest.mark.parametrize(("messages", "seconds"), [(EVENTS_AT_ONCE - 1, 0.0), (EVENTS_AT_ONCE + 49, 0.1)])
-def test_events_keep_a_pace(messages: int, seconds: float) -> None:
+TOGETHER = int(EVENTS_PER_SECOND * PAUSE)
+"""Events that are passed on without a pause between them once the burst is over."""
+
+
+@pytest.mark.parametrize(
+    ("messages", "pauses"),
+    [(EVENTS_AT_ONCE + TOGETHER - 2, 0), (EVENTS_AT_ONCE + TOGETHER + 2, 1), (EVENTS_AT_ONCE + 1000, 1000 // TOGETHER)],
+)
+def test_events_keep_a_pace(messages: int, pauses: int) -> None:
     async def flood(send: Send) -> Finish:
         for seq in range(1, messages):
             await send(event(seq))
@@ -266,9 +273,27 @@ def test_events_keep_a_pace(messages: int, seconds: float) -> None:
     async def main() -> None:
         began = asyncio.get_running_loop().time()
         await Outcome(flood).serve(tool_call(target(), TOOL_STREAM))
-        assert asyncio.get_running_loop().time() - began == pytest.approx(seconds, abs=1e-4)
+        took = asyncio.get_running_loop().time() - began
+        assert took == pytest.approx(pauses * PAUSE, abs=PAUSE / 2 * min(pauses, 2))
 
     run(main)
+
+
+@pytest.mark.parametrize("messages", range(EVENTS_AT_ONCE + TOGETHER - 2, EVENTS_AT_ONCE + TOGETHER + 3))
+def test_no_pause_follows_the_last_event(messages: int) -> None:
+    """One of these numbers is that at which a pause is due."""
+    waited: list[float] = []
+
+    async def flood(send: Send) -> Finish:
+        for seq in range(1, messages):
+            await send(event(seq))
+        began = asyncio.get_running_loop().time()
+        await send(event(messages, done=True))
+        waited.append(asyncio.get_running_loop().time() - began)
+        return Finish()
+
+    run(lambda: Outcome(flood).serve(tool_call(target(), TOOL_STREAM)))
+    assert waited == [0.0]
 
 
 @pytest.mark.parametrize(("limit", "most"), [("64KiB", 512), ("16KiB", 256)])

@@ -31,6 +31,22 @@ def test_good_answers_pass() -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "messages", "complete"),
+    [
+        (CALL, [], False),
+        (CALL, [tool_pb2.ToolServiceCallResponse(result=DONE).SerializeToString()], True),
+        (STREAM, [_event(1)], False),
+        (STREAM, [_event(1), _event(2, last=True)], True),
+    ],
+)
+def test_an_answer_is_complete_with_its_last_message(method: Method, messages: list[bytes], complete: bool) -> None:
+    check = AnswerCheck(method)
+    for message in messages:
+        check.message(message)
+    assert check.complete is complete
+
+
+@pytest.mark.parametrize(
     ("method", "messages", "wrong"),
     [
         (CALL, [], "no message"),
