@@ -48,6 +48,7 @@ class Caller:
         limits = [("grpc.max_receive_message_length", size), ("grpc.max_send_message_length", size)]
         own = ("grpc.use_local_subchannel_pool", 1)  # a connection of its own, whoever else calls from here
         self.channel = grpc.aio.insecure_channel(address, [*limits, own, *options])
+        self.stub = tool_pb2_grpc.ToolServiceStub(self.channel)
 
     async def close(self) -> None:
         await self.channel.close()
@@ -95,15 +96,13 @@ class Running:
         self._caller = caller
         self._wanted, self._by, self._arrived, self._streamed = wanted, by, arrived, streamed
         self._progressed = asyncio.Event()
+        message = tool_pb2.ToolServiceStreamRequest if streamed else tool_pb2.ToolServiceCallRequest
+        method = caller.stub.Stream if streamed else caller.stub.Call
+        request, metadata = message(call=call), headers(caller.token_file, self.trace)
         self.sent = time.monotonic()
         # When the answer is due; a fault that learns more while the call is under way may move it.
         self.deadline = self.sent + ((timeout or WITHOUT_A_DEADLINE) if due is None else due)
-        stub = tool_pb2_grpc.ToolServiceStub(caller.channel)
-        metadata = headers(caller.token_file, self.trace)
-        if streamed:
-            self._rpc = stub.Stream(tool_pb2.ToolServiceStreamRequest(call=call), timeout=timeout, metadata=metadata)
-        else:
-            self._rpc = stub.Call(tool_pb2.ToolServiceCallRequest(call=call), timeout=timeout, metadata=metadata)
+        self._rpc = method(request, timeout=timeout, metadata=metadata)
         self._task = asyncio.ensure_future(self._end(streamed))
 
     async def progress(self, seconds: float = 5.0) -> bytes:
@@ -127,17 +126,18 @@ class Running:
         return await asyncio.shield(self._task)
 
     async def _end(self, streamed: bool) -> Answer:
-        result, failure = None, None
         try:
             result = await self._read() if streamed else (await self._rpc).result
+            at = time.monotonic()
+            ended = self._answered(result)
         except grpc.aio.AioRpcError as error:
-            failure = from_rpc_error(error)
+            at = time.monotonic()
+            ended = self._failed(from_rpc_error(error))
         except asyncio.CancelledError:
+            at = time.monotonic()
             if not self._rpc.cancelled():
                 raise
-            failure = CallFailed("CANCELLED", "cancelled by the caller")
-        at = time.monotonic()
-        ended = self._failed(failure, at) if failure else self._answered(result, at)
+            ended = self._failed(CallFailed("CANCELLED", "cancelled by the caller"))
         call_id = await self._call_id()
         answer = Answer(**ended, call_id=call_id or ended["metadata"].get("call_id", ""), **self._about(at))
         self._caller.answers.append(answer)
@@ -166,7 +166,7 @@ class Running:
         }
 
     @staticmethod
-    def _failed(failure: CallFailed, _at: float) -> dict[str, Any]:
+    def _failed(failure: CallFailed) -> dict[str, Any]:
         return {
             "code": failure.code,
             "reason": failure.reason,
@@ -177,7 +177,7 @@ class Running:
         }
 
     @staticmethod
-    def _answered(result: Any, _at: float) -> dict[str, Any]:
+    def _answered(result: Any) -> dict[str, Any]:
         if result is None:
             return {"code": "UNKNOWN", "reason": "", "text": "the stream ended without a result", "metadata": {}}
         code = STATUSES.get(result.status, "UNKNOWN")

@@ -19,7 +19,7 @@ def gameday(
     faults: Annotated[
         list[str] | None, typer.Argument(metavar="[FAULT]...", help="Numbers, ranges (7-9) or parts of names.")
     ] = None,
-    short: Annotated[bool, typer.Option("--short", help="Two rounds a row, as in CI: minutes, and coarser.")] = False,
+    short: Annotated[bool, typer.Option("--short", help="Two to five short rounds a row, as in CI: minutes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scorecard as JSON.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="List the faults and end.")] = False,
     folder: Annotated[Path, typer.Option("--out", help="Where scorecard.json and scorecard.html go.")] = OUT,

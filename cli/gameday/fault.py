@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Fault:
     `needs` are programs without which it cannot be caused. `isolated`: neighbours must not notice it, neither by a failed call
     nor by latency; False where they are meant to (an overloaded or stopped gateway): then `act` itself judges what they may
     see. `gateway_stays`: the gateway's process must be the same after it. `recovery` is the longest that its service may take
-    to be healthy again, `limit` seconds for one `act`.
+    to be healthy again, `limit` seconds for one `act`. `at_most` bounds figures by name, each in its median over all `act`s.
     """
 
     number: int
@@ -115,3 +116,19 @@ class Fault:
     gateway_stays: bool = True
     recovery: float = RECOVERY
     limit: float = 60.0
+    at_most: Mapping[str, float] = field(default_factory=dict)
+
+    def beyond(self, seen: Sequence[Seen]) -> list[str]:
+        """The figures that are beyond their bound, in words."""
+        found = medians(seen)
+        return [
+            f"{name} is {found[name]:.1f} in the median, not {most:g} at most"
+            for name, most in self.at_most.items()
+            if found.get(name, 0.0) > most
+        ]
+
+
+def medians(seen: Sequence[Seen]) -> dict[str, float]:
+    """Each figure's median over those who measured it."""
+    names = dict.fromkeys(name for one in seen for name in one.figures)
+    return {name: median(one.figures[name] for one in seen if name in one.figures) for name in names}

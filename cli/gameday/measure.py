@@ -9,7 +9,8 @@ MOST_ROUNDS; then the ratio itself decides. A window has at least WINDOW seconds
 a p99 is no more than the one or two worst of them.
 
 The short form has SHORT_ROUNDS rounds of short windows. Its p99 is hardly more than the worst call of each window, so beyond
-the goal of 1.25 it is told, and only beyond SHORT_BOUND, and by more than SHORT_NOISE milliseconds, does it count.
+the goal of 1.25 it is told, and only beyond SHORT_BOUND, and by more than SHORT_NOISE milliseconds, does it count. What so few
+rounds take for a leak is looked at for LEAST_ROUNDS, and their medians decide.
 """
 
 from __future__ import annotations
@@ -118,6 +119,14 @@ def compare(windows: Sequence[Window], samples: Sequence[Sample], draw: random.R
     quiet, loud = (_percentiles([pair[side] for pair in rounds]) for side in (0, 1))
     low, high = _interval(tails, draw)
     return Comparison(quiet, loud, _ratio(tails), low, high, len(rounds))
+
+
+def enough(found: Comparison | None, rounds: int, short: bool, beyond: bool = False) -> bool:
+    """Whether after so many rounds there need be no more. `found` is what they say, `beyond` that a figure is too large."""
+    if short:
+        doubt = beyond or (found is not None and found.leaks(short))
+        return rounds >= LEAST_ROUNDS or (rounds == SHORT_ROUNDS and not doubt)
+    return rounds >= MOST_ROUNDS or (rounds >= LEAST_ROUNDS and found is not None and found.settled)
 
 
 def _percentiles(windows: Sequence[Sequence[float]]) -> Percentiles:

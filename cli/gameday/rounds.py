@@ -10,17 +10,7 @@ from dataclasses import dataclass, field
 
 from cli.gameday.fault import Fault, NotRun, Seen
 from cli.gameday.instance import NotInTime
-from cli.gameday.measure import (
-    LEAST_ROUNDS,
-    MOST_ROUNDS,
-    SHORT_ROUNDS,
-    SHORT_WINDOW,
-    WINDOW,
-    Comparison,
-    Sample,
-    Window,
-    compare,
-)
+from cli.gameday.measure import SHORT_ROUNDS, SHORT_WINDOW, WINDOW, Comparison, Sample, Window, compare, enough
 from cli.gameday.scene import Mark, Scene
 from cli.gameday.scorecard import Row, Timeline, row_of
 from cli.gameday.stage import Stage
@@ -63,11 +53,10 @@ class Rounds:
         rounds = len(self.windows) // 2
         if any(seen.problems for seen in self.seen):
             return True
-        if self.short or not self.fault.isolated:
+        if not self.fault.isolated:
             return rounds >= SHORT_ROUNDS
-        comparison = self._compared()
-        settled = comparison is not None and comparison.settled
-        return rounds >= MOST_ROUNDS or (rounds >= LEAST_ROUNDS and settled)
+        beyond = bool(self.fault.beyond(self.seen))
+        return rounds >= SHORT_ROUNDS and enough(self._compared(), rounds, self.short, beyond)
 
     def _compared(self) -> Comparison | None:
         draw = random.Random(self.seed)  # noqa: S311 - the same samples give the same interval

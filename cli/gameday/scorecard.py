@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from cli.gameday.fault import medians
 from cli.gameday.measure import Comparison, Sample, Window
 from cli.gameday.scene import Mark
 from cli.gameday.verdict import Evidence, Verdict
@@ -176,7 +177,7 @@ def row_of(evidence: Evidence, timeline: Timeline) -> Row:
         lost=len(evidence.lost),
         unrecorded=len(evidence.unrecorded),
         calls=len(evidence.answers) + len(evidence.samples),
-        figures=_medians([seen.figures for seen in evidence.seen]),
+        figures=medians(evidence.seen),
         notes=tuple(dict.fromkeys(note for seen in evidence.seen for note in seen.notes)),
         problems=problems,
         timeline=timeline,
@@ -194,11 +195,6 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "root": os.geteuid() == 0,
     }
-
-
-def _medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    names = dict.fromkeys(name for figures in rounds for name in figures)
-    return {name: median(figures[name] for figures in rounds if name in figures) for name in names}
 
 
 def _neighbours(comparison: Comparison | None) -> dict[str, Any] | None:

@@ -76,7 +76,7 @@ class Evidence:
         found += _some("call", [f"{self.recorded.problem(call)}: {_named(call)}" for call in self.unrecorded])
         if self.fault.isolated:
             found += self._neighbours()
-        return found + self._gateway() + self._recovered()
+        return found + self.fault.beyond(self.seen) + self._gateway() + self._recovered()
 
     def _is_late(self, answer: Answer) -> bool:
         return answer.after > answer.by + self.noise

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from cli.gameday.measure import Comparison, Percentiles, Window, compare, percentile
+from cli.gameday.measure import Comparison, Percentiles, Window, compare, enough, percentile
 from tests.unit.cli.gameday.evidence import rounds, sample
 
 
@@ -80,3 +80,38 @@ def test_without_a_whole_round_nothing_is_compared() -> None:
 def test_the_short_form_needs_more_to_call_it_a_leak(quiet: float, loud: float, full: bool, short: bool) -> None:
     found = Comparison(Percentiles(1, quiet), Percentiles(1, loud), loud / quiet, 1, 9, 5)
     assert (found.leaks(short=False), found.leaks(short=True)) == (full, short)
+
+
+CALM, LEAK, UNSURE = (10.0, 10.0), (10.0, 400.0), (10.0, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "short", "wanted"),
+    [
+        ([CALM], True, False),
+        ([CALM] * 2, True, True),
+        ([LEAK] * 2, True, False),
+        ([LEAK] * 4, True, False),
+        ([LEAK] * 5, True, True),
+        ([LEAK] * 2 + [CALM] * 2, True, False),  # nor does it stop as soon as it looks well
+        ([LEAK] * 2 + [CALM] * 3, True, True),
+        ([LEAK] * 4, False, False),
+        ([LEAK] * 5, False, True),
+        ([CALM, UNSURE, UNSURE, CALM, (10.0, 13.0)], False, False),
+        ([CALM, UNSURE, (10.0, 13.0)] * 4, False, True),
+    ],
+)
+def test_rounds_end_when_enough_is_known(seen: list[tuple[float, float]], short: bool, wanted: bool) -> None:
+    assert enough(compare(*rounds(*seen), random.Random(1)), len(seen), short) is wanted
+
+
+def test_a_figure_beyond_its_bound_is_looked_at_for_longer_too() -> None:
+    found = compare(*rounds(*[CALM] * 2), random.Random(1))
+    assert enough(found, 2, True)
+    assert not enough(found, 2, True, beyond=True)
+    assert enough(found, 5, True, beyond=True)
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_rounds_without_a_neighbours_call_end_as_well(short: bool) -> None:
+    assert enough(None, 12, short)

@@ -57,6 +57,19 @@ def test_a_call_that_no_gateway_answered_need_not_be_on_record() -> None:
     assert evidence(answers=[shed], unrecorded=["mine"]).problems() == []
 
 
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        ([4.0, 5.0, 90.0], []),
+        ([4.0, 5.1, 90.0], ["rejection_ms is 5.1 in the median, not 5 at most"]),
+        ([], []),
+    ],
+)
+def test_a_figure_is_bounded_in_its_median(figures: list[float], told: list[str]) -> None:
+    seen = [Seen(figures={"rejection_ms": figure, "other": 1000.0}) for figure in figures] or [Seen()]
+    assert evidence(fault=replace(FAULT, at_most={"rejection_ms": 5.0}), seen=seen).problems() == told
+
+
 def test_neighbours_may_notice_where_the_fault_is_the_gateways() -> None:
     fault = replace(FAULT, isolated=False, gateway_stays=False)
     refused = sample(900, code="UNAVAILABLE", reason="DRAINING")
