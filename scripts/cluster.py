@@ -17,9 +17,8 @@ import signal
 import sys
 from pathlib import Path
 
-import cluster_images
-import cluster_programs
-from cluster_kubernetes import Cluster
+from one_node import images, programs
+from one_node.kubernetes import Cluster
 from packed import ToolError, say
 
 
@@ -27,8 +26,8 @@ def install() -> None:
     """Everything that a cluster needs; raises ToolError."""
     if os.geteuid() != 0:
         raise ToolError("a node needs namespaces, mounts and cgroups: run this as root.")
-    cluster_programs.install_packages()
-    cluster_programs.build_all()
+    programs.install_packages()
+    programs.build_all()
 
 
 def run(folder: Path) -> None:
@@ -52,7 +51,7 @@ def build_images(folder: Path, names: list[str]) -> None:
     """Writes FOLDER/NAME.tar with the image firebreak.test/NAME:test for each name; raises ToolError."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        cluster_images.build(name, f"{cluster_images.REGISTRY}/{name}:test", folder / f"{name}.tar")
+        images.build(name, f"{images.REGISTRY}/{name}:test", folder / f"{name}.tar")
 
 
 def main(words: list[str]) -> int:

@@ -20,10 +20,10 @@ from tests.contract.runtime.host import pod
 from tests.contract.runtime.host.running import ENTRY
 from tests.contract.runtime.host.sandbox import CODE, bubblewrap, read_only, shelters_of, system
 from tests.contract.runtime.host.test_self_test import NO_LANDLOCK
+from tests.programs import lacking
 
 pytestmark = [
-    pytest.mark.skipif(bubblewrap() is None, reason="needs bubblewrap (bwrap)"),
-    pytest.mark.skipif(pod.iproute() is None or shutil.which("unshare") is None, reason="needs iproute2 and unshare"),
+    pytest.mark.usefixtures("programs"),
     pytest.mark.skipif(landlock.abi() < landlock.TCP_SINCE, reason="needs a kernel whose Landlock bounds connections"),
 ]
 
@@ -70,6 +70,13 @@ WALLS: Mapping[str, Sequence[str]] = {
     "read-only": ("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"),
     "environment": (),
 }
+
+
+@pytest.fixture(scope="module")
+def programs() -> None:
+    found = {"bubblewrap": bubblewrap(), "iproute2": pod.iproute(), "unshare (util-linux)": shutil.which("unshare")}
+    if missing := [name for name, path in found.items() if path is None]:
+        lacking(f"a pod is made with {', '.join(missing)}, which this machine lacks")
 
 
 class Pod:

@@ -17,7 +17,7 @@ from typing import Any
 
 from packed import ToolError, say
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 _GLIBC = re.compile(r"(ld-linux.*|lib(c|m|dl|pthread|rt|util|resolv|nss_dns|nss_files)\.so\.\d)")
 """What the base of the Dockerfiles has and the trees leave to it."""
 REGISTRY = "firebreak.test"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from packed import ToolError, say
 
-HOME = Path(__file__).resolve().parents[1] / ".firebreak" / "tools" / "cluster"
+HOME = Path(__file__).resolve().parents[2] / ".firebreak" / "tools" / "cluster"
 """Where everything that is built goes: bin/, and sources/ with one Go module for each entry of MODULES."""
 BIN = HOME / "bin"
 KUBERNETES = "1.34.4"
@@ -109,7 +109,7 @@ def _build(module: Module, go: str) -> None:
     folder.mkdir(parents=True)
     BIN.mkdir(exist_ok=True)
     if module.source:
-        shutil.copytree(Path(__file__).parent / "cluster_go" / module.source, folder, dirs_exist_ok=True)
+        shutil.copytree(Path(__file__).parent / "go" / module.source, folder, dirs_exist_ok=True)
     (folder / "go.mod").write_text(_go_mod(module, go))
     for name, package in module.packages:
         _run([go, "build", "-mod=mod", "-trimpath", "-ldflags", module.flags, "-o", str(BIN / name), package], folder)

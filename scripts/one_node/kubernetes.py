@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cluster_images
-import cluster_manifests
-from cluster_node import ADDRESS, CGROUP, NAME, Node
-from cluster_programs import BIN
 from packed import ToolError, say
+
+from one_node import images, manifests
+from one_node.node import ADDRESS, CGROUP, NAME, Node
+from one_node.programs import BIN
 
 SERVICES, PODS, DNS = "10.96.0.0/16", "10.244.0.0/16", "10.96.0.10"
 API = f"https://{ADDRESS}:6443"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
-PAUSE, COREDNS = (f"{cluster_images.REGISTRY}/{name}:1" for name in ("pause", "coredns"))
+PAUSE, COREDNS = (f"{images.REGISTRY}/{name}:1" for name in ("pause", "coredns"))
 _IMPORT = ("--namespace=k8s.io", "images", "import")
 _IDENTITIES = {
     "admin": ("admin", "system:masters"),
@@ -131,7 +131,7 @@ class Cluster:
 
     def start_node(self) -> None:
         say("containerd, kubelet, kube-proxy, kube-router")
-        for name, text in cluster_manifests.node_files(self._keys, str(BIN), PAUSE, DNS, PODS, CGROUP).items():
+        for name, text in manifests.node_files(self._keys, str(BIN), PAUSE, DNS, PODS, CGROUP).items():
             file = self.state / "node" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
@@ -166,13 +166,13 @@ class Cluster:
     def start_dns(self) -> None:
         say("CoreDNS")
         self.load_program("coredns", COREDNS)
-        self.kubectl("apply", "-f", "-", given=json.dumps(cluster_manifests.dns(COREDNS, DNS)))
+        self.kubectl("apply", "-f", "-", given=json.dumps(manifests.dns(COREDNS, DNS)))
         self.kubectl("rollout", "status", "deployment/coredns", "-n", "kube-system", "--timeout=90s")
 
     def load_program(self, name: str, tag: str) -> None:
         """Makes an image of a program of BIN and hands it to containerd."""
         archive = self.state / f"{name}.tar"
-        cluster_images.build_program(BIN / name, tag, archive)
+        images.build_program(BIN / name, tag, archive)
         self.load(archive)
 
     def load(self, archive: Path) -> None:
