@@ -114,9 +114,11 @@ async def _end(parts: Parts, background: set[asyncio.Task[None]]) -> None:
     for task in background:
         if task.get_name() != "admin":
             task.cancel()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_FAREWELL):
-            await asyncio.gather(*background, return_exceptions=True)
+    # Not gathered: what does not heed its end would hold up the gateway's for ever.
+    done, left = await asyncio.wait(background, timeout=_FAREWELL)
+    await asyncio.gather(*done, return_exceptions=True)
+    for task in left:
+        _log.warning("%s did not end in time", task.get_name())
     await parts.upstream.close()
     await parts.policy.close()
     if parts.quotas is not None:

@@ -118,7 +118,9 @@ class Follower:
         # A task of its own, because abandoning a read ends the whole watch.
         reading = asyncio.ensure_future(watch.read())
         try:
-            status = await asyncio.wait_for(asyncio.shield(reading), ANSWER_SECONDS)
+            # Python 3.11's wait_for would forget a cancellation that comes with the answer.
+            async with asyncio.timeout(ANSWER_SECONDS):
+                status = await asyncio.shield(reading)
             while status is not grpc.aio.EOF:
                 reading = asyncio.ensure_future(watch.read())
                 await self._heed(status.status == _SERVING, reading)

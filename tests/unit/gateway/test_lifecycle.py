@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -77,3 +78,23 @@ async def test_the_journal_is_closed_when_the_gateway_cannot_listen() -> None:
     with pytest.raises(OSError, match="address in use"):
         await run(parts(told, start=fails), asyncio.Event(), 1.0)
     assert told == ["journal started", "journal closed", "record closed"]
+
+
+async def test_a_part_that_does_not_heed_its_end_is_told_and_left(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.lifecycle._FAREWELL", 0.05)
+    over = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not over.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+
+    told, stop = list[str](), asyncio.Event()
+    stop.set()
+    async with asyncio.timeout(10):
+        assert await run(parts(told, registry=stubborn), stop, 1.0)
+    over.set()
+    assert told == ALL
+    assert "registry did not end in time" in caplog.text
