@@ -99,7 +99,9 @@ def _connect(address: str) -> socket.socket:
             raise
         return made
     host, _, port = address.rpartition(":")
-    return socket.create_connection((host, int(port)), 10)
+    made = socket.create_connection((host, int(port)), 10)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or a message waits until its headers are acknowledged
+    return made
 
 
 def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:

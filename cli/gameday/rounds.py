@@ -44,6 +44,8 @@ class Rounds:
                 self.tell(f"round {len(self.windows) // 2 + 1}")
                 await self._quiet()
                 await self._disturbed(scene)
+                # What is still under way is late, and would be missing from what is judged.
+                await stage.neighbours.settled(self.windows[-1].end)
             return await self._judged(scene, before)
         finally:
             await scene.close()

@@ -26,8 +26,9 @@ from cli.gameday.verdict import GROWTH
 
 METHOD = "/firebreak.v1.ToolService/Call"
 ADDITION = ("calculator", {"expression": "6 * 7"})
-CAPACITY = 50.0
-"""Calls a second that `paced` serves: services/paced/service.yaml says why."""
+CAPACITY = 25.0
+"""Calls a second that `paced` serves: services/paced/service.yaml says why. The fourfold of it and the neighbours' calls
+together must be fewer than a gateway on a slow core can answer, some 220: what is overloaded is the tool."""
 TIMES = (0.8, 1.5, 2.0, 4.0, 10.0)
 """Load in multiples of it; the goals are for the fourfold."""
 SECONDS, SHORT_SECONDS = 8.0, 3.0
@@ -42,6 +43,8 @@ AT_ONCE = 100.0
 CROWD = "crowd"
 SLOW = 1000
 TRICKLING = 200
+APART = 0.005
+"""Seconds between two callers who come to be a load by being there, not by coming all at once."""
 IDLE = 10_000
 LOOK = 20
 """Calls of others that are made while such callers are there."""
@@ -162,10 +165,12 @@ async def _idle(scene: Scene) -> Shown:
     """As many connections as this process may have, up to ten thousand; more than the gateway takes are closed at once."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return await _beside(scene, "idle", min(IDLE, most - SPARE_DESCRIPTORS), 65_535, lambda _client: None)
+    return await _beside(scene, "idle", min(IDLE, most - SPARE_DESCRIPTORS), 65_535, lambda _client: None, 0.0)
 
 
-async def _beside(scene: Scene, kind: str, count: int, window: int, act: Callable[[RawClient], None]) -> Shown:
+async def _beside(
+    scene: Scene, kind: str, count: int, window: int, act: Callable[[RawClient], None], apart: float = APART
+) -> Shown:
     """`count` connections that do this, twice; meanwhile others are served.
 
     What the gateway has taken for the first of them it keeps, and has again for the next: it grows if it needs more each time.
@@ -174,7 +179,9 @@ async def _beside(scene: Scene, kind: str, count: int, window: int, act: Callabl
     sizes = []
     for _ in range(2):
         scene.mark(f"{count} {kind} callers")
-        clients = await asyncio.to_thread(_open, f"127.0.0.1:{scene.instance.ports['public']}", count, window, act)
+        clients = await asyncio.to_thread(
+            _open, f"127.0.0.1:{scene.instance.ports['public']}", count, window, act, apart
+        )
         served = await _others(scene, LOOK)
         await asyncio.to_thread(_close, clients)
         sizes.append(memory(pid))
@@ -186,12 +193,13 @@ async def _beside(scene: Scene, kind: str, count: int, window: int, act: Callabl
     return figures, problems
 
 
-def _open(address: str, count: int, window: int, act: Callable[[RawClient], None]) -> list[RawClient]:
+def _open(address: str, count: int, window: int, act: Callable[[RawClient], None], apart: float) -> list[RawClient]:
     clients: list[RawClient] = []
     for _ in range(count):
         with suppress(OSError):  # one that the gateway has closed already
             clients.append(RawClient(address, window))
             act(clients[-1])
+        time.sleep(apart)
     return clients
 
 

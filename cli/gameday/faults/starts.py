@@ -12,9 +12,14 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from firebreak.client.payload import tool_call
+from firebreak.v1 import tool_pb2
+
+from cli.gameday.calls import headers, new_trace
 from cli.gameday.fault import Answer, Fault, Seen, Setting
 from cli.gameday.guests import guest
 from cli.gameday.instance import PrivateInstance
+from cli.gameday.raw_http2 import HEADERS, RawClient
 from cli.gameday.scene import Scene
 
 NOT_READY, OPEN, DIED = "UNAVAILABLE TARGET_NOT_READY", "UNAVAILABLE CIRCUIT_OPEN", "UNAVAILABLE WORKER_DIED"
@@ -23,7 +28,8 @@ AT_ONCE = 0.25
 REJECTION = 5.0
 """Milliseconds that a rejection may take."""
 REJECTIONS = 25
-"""So many that those which came while the crashed workers' successors were started are the fewer."""
+"""So many are timed that those which come while the crashed workers' successors start are the fewer."""
+METHOD = "/firebreak.v1.ToolService/Call"
 CRASH, COUNT = {"mood": "crash"}, {"mood": "count"}
 OPENS = 10.0
 """Seconds of bad calls within which the breaker must open: what came before must first leave its window."""
@@ -54,12 +60,14 @@ async def upgrade(scene: Scene) -> Seen:
 async def crash_loop(scene: Scene) -> Seen:
     """First every call kills its worker. Then, once in a row's rounds, the process is killed each time that it has come up."""
     crashes = await _until_open(scene, *[CRASH] * 4)
-    rejected = [await scene.call("moody", {}, wanted=OPEN, due=0.0) for _ in range(REJECTIONS)]
+    before = await scene.call("moody", {}, wanted=OPEN, due=0.0)
+    times = await asyncio.to_thread(_times, scene)
+    rejected = [before, await scene.call("moody", {}, wanted=OPEN, due=0.0)]
     recovered = await scene.healthy("moody", {})
     problems = [] if crashes[-1].words == OPEN else [f"the breaker did not open within {len(crashes)} calls"]
     if not any(answer.retry_after for answer in rejected):
         problems.append("no rejection says when to try again")
-    figures = {"open_rejection_ms": _middle(rejected)}
+    figures = {"open_rejection_ms": median(times)}
     if any(mark.label == KILLED for mark in scene.marks):
         return Seen((*crashes[-2:], rejected[0]), recovered, figures=figures, problems=tuple(problems))
     waits, told = await _killed_again_and_again(scene)
@@ -69,6 +77,23 @@ async def crash_loop(scene: Scene) -> Seen:
     figures |= {"down_rejection_ms": _middle(told), "last_back_off_s": waits[-1]}
     recovered = None if recovered is None or back is None else max(recovered, back)
     return Seen((*crashes[-2:], rejected[0], told[0]), recovered, figures=figures, problems=tuple(problems))
+
+
+def _times(scene: Scene) -> list[float]:
+    """Milliseconds from asking to the answer's headers, at the socket: what a caller's library takes is its own."""
+    request = tool_pb2.ToolServiceCallRequest(call=tool_call("moody", {}, "")).SerializeToString()
+    client, times = RawClient(f"127.0.0.1:{scene.instance.ports['public']}"), list[float]()
+    try:
+        for _ in range(REJECTIONS):
+            metadata = headers(scene.instance.token, new_trace())
+            began = time.monotonic()
+            client.begin(METHOD, metadata)
+            client.say(request)
+            next(kind for kind in client.frames(AT_ONCE) if kind == HEADERS)
+            times.append((time.monotonic() - began) * 1000)
+    finally:
+        client.close()
+    return times
 
 
 async def _until_open(scene: Scene, *calls: dict[str, Any]) -> list[Answer]:

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cli.local.sandbox.cgroups import Bounds, Entry, Group
+from cli.local.sandbox.cgroups import WEIGHT, Bounds, Entry, Group
 
 Settings = tuple[tuple[str, str], ...]
 PROCS, SUBTREE, HAND_DOWN = "cgroup.procs", "cgroup.subtree_control", "+memory +pids +cpu"
+_WEIGHTS = (("cpu.shares", str(1024 * WEIGHT // 100)), ("cpu.weight", str(WEIGHT)))
+"""Of all services together, in version 1 and in version 2: there is one of the files, in one of the hierarchies."""
 _TRIAL = Bounds(64 * 1024**2, 1.0, 16)
 PATIENCE = 5.0
 """Seconds that are waited for the end of what is in a group."""
@@ -107,8 +109,10 @@ class Hierarchies:
         self._record.write_text("".join(f"{folder}\n" for folder in folders))
         for folder in folders:
             self._tree.make(folder)
-            with contextlib.suppress(OSError):  # version 2 hands its controllers down; version 1 has no such file
-                self._tree.write(folder / SUBTREE, HAND_DOWN)
+            # Version 2 hands its controllers down; version 1 has no such file.
+            for file, text in ((SUBTREE, HAND_DOWN), *_WEIGHTS):
+                with contextlib.suppress(OSError):
+                    self._tree.write(folder / file, text)
         try:
             self.group("trial", _TRIAL).enter()
         finally:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from cli.local.sandbox.bubblewrap import Run, run
-from cli.local.sandbox.cgroups import Bounds, Entry, Group
+from cli.local.sandbox.cgroups import WEIGHT, Bounds, Entry, Group
 from cli.local.sandbox.claims import CPU, MEMORY, TASKS
 
 _FILES = {MEMORY: "memory.max", TASKS: "pids.max", CPU: "cpu.max"}
@@ -54,7 +54,8 @@ class Scopes:
         quota, period = bounds.quota
         properties = (
             f"MemoryMax={bounds.memory}", "MemorySwapMax=0", f"TasksMax={bounds.processes}",
-            f"CPUQuota={100 * quota / period:g}%", f"CPUQuotaPeriodSec={period}us", "Delegate=yes",
+            f"CPUQuota={100 * quota / period:g}%", f"CPUQuotaPeriodSec={period}us", f"CPUWeight={WEIGHT}",
+            "Delegate=yes",
         )  # fmt: skip
         return (
             *(shutil.which("systemd-run") or "systemd-run", *self._user, "--scope", "--quiet", "--collect"),

@@ -59,6 +59,13 @@ told['used'] = time.process_time()
     assert told["used"] < 0.5
 
 
+async def test_services_weigh_less_than_the_gateway(bounded: Box) -> None:
+    await bounded.tell("told['x'] = 1")
+    folders = [Path(line) for line in (bounded.root / "state/run/cgroups").read_text().splitlines()]
+    files = [folder / name for folder in folders for name in ("cpu.shares", "cpu.weight")]
+    assert [int(file.read_text()) for file in files if file.exists()] in ([256], [25])
+
+
 async def test_nothing_of_a_group_is_left_when_its_process_has_ended(bounded: Box) -> None:
     await bounded.tell("told['x'] = 1")
     record = bounded.root / "state/run/cgroups"

@@ -50,6 +50,17 @@ def test_trying_leaves_the_way_and_no_group(tree: MemoryTree, tmp_path: Path) ->
     assert (tmp_path / "cgroups").read_text() == f"{BASE / 'firebreak-i'}\n"
 
 
+@pytest.mark.parametrize(
+    ("file", "other", "weight"), [("cpu.shares", "cpu.weight", "256"), ("cpu.weight", "cpu.shares", "25")]
+)
+def test_all_services_together_weigh_less_than_the_gateway(
+    tree: MemoryTree, tmp_path: Path, file: str, other: str, weight: str
+) -> None:
+    tree.absent.add(other)
+    made(tree, tmp_path).try_out()
+    assert tree.files[BASE / "firebreak-i" / file] == weight
+
+
 async def test_who_is_left_in_a_group_is_ended_with_it(tree: MemoryTree, tmp_path: Path) -> None:
     groups = made(tree, tmp_path)
     groups.try_out()

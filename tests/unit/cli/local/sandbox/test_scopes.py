@@ -25,9 +25,14 @@ async def test_a_process_is_started_in_a_scope_with_its_bounds(scopes: Scopes) -
     entry = group.enter()
     assert entry.prefix[1:5] == ("--user", "--scope", "--quiet", "--collect")
     assert "--unit=firebreak-i-x.1" in entry.prefix
-    assert {"MemoryMax=1024", "MemorySwapMax=0", "TasksMax=16", "CPUQuota=50%", "CPUQuotaPeriodSec=10000us"} <= {
-        *entry.prefix
-    }
+    assert {
+        "MemoryMax=1024",
+        "MemorySwapMax=0",
+        "TasksMax=16",
+        "CPUQuota=50%",
+        "CPUQuotaPeriodSec=10000us",
+        "CPUWeight=25",
+    } <= {*entry.prefix}
     assert entry.prefix[-1] == "--"
     assert entry.environment == {"XDG_RUNTIME_DIR": "/run/user/1"}
     await group.leave()
