@@ -1,8 +1,6 @@
 # Every target says what it does; `make` alone lists them.
 .DEFAULT_GOAL := help
 PY := python3
-# Tests with processes of their own: files share the cores, but for those that measure time.
-PROCESSES := tests $(addprefix --ignore=tests/, unit property charts cluster)
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,8 +18,7 @@ tools: ## Install the programs that only development needs (OPA, Helm, promtool,
 test: setup ## Run all tests; those that need a program which cannot be installed here say so
 	@$(PY) scripts/tools.py || [ "$$FIREBREAK_TOOLS" != required ]
 	@.venv/bin/python -m pytest -q -rs -n auto tests/unit tests/property tests/charts
-	@.venv/bin/python -m pytest -q -rs -n auto --dist loadfile -m "not alone" $(PROCESSES)
-	@.venv/bin/python -m pytest -q -rs -m alone $(PROCESSES)
+	@.venv/bin/python -m pytest -q -rs --ignore tests/unit --ignore tests/property --ignore tests/charts --ignore tests/cluster
 
 check: setup tools ## Lint, types, layers, contract and policies
 	@.venv/bin/ruff check .

@@ -17,8 +17,6 @@ from tests.contract.journal.postgres_server import find_postgresql
 from tests.contract.policy.opa_server import find_opa
 from tests.contract.quotas.redis_server import find_redis
 
-pytestmark = pytest.mark.alone
-
 SHORT = 0.1
 
 

@@ -16,8 +16,6 @@ from firebreak.client import CallFailed, Client
 
 from tests.e2e.instance import ROOT, Instance, wait_for
 
-pytestmark = pytest.mark.alone
-
 BROKEN = Path(__file__).parent / "services" / "broken"
 
 

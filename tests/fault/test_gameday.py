@@ -13,7 +13,7 @@ from cli.gameday.faults import all_faults
 from cli.gameday.run import Day
 from cli.gameday.verdict import Verdict
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.alone]
+pytestmark = pytest.mark.timeout(240)
 
 
 class Running:

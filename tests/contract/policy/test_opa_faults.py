@@ -22,8 +22,6 @@ from tests.contract.policy.opa_server import OpaServer
 from tests.contract.policy.test_live import running, until
 from tests.unit.gateway.adapters.policy.folders import DECISION, call, small
 
-pytestmark = pytest.mark.alone
-
 
 class SilentServer:
     """A real TCP server that takes connections and requests, and never answers."""

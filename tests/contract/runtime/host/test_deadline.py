@@ -11,8 +11,6 @@ import pytest
 from tests.contract.runtime.host.conftest import Shared, Start
 from tests.contract.runtime.host.running import alive, refusal, until
 
-pytestmark = pytest.mark.alone
-
 STOPPED = 0.05
 NOISE = 0.25
 """What a loaded machine may add to a measurement; the log of the host has its own, tighter one."""
