@@ -19,6 +19,7 @@ from firebreak.v1 import tool_pb2, tool_pb2_grpc
 from cli.gameday.fault import GRACE, Answer
 
 CALL_ID = "firebreak-call-id"
+CALL = "/firebreak.v1.ToolService/Call"
 STATUSES = {
     tool_pb2.TOOL_STATUS_OK: "OK",
     tool_pb2.TOOL_STATUS_TOOL_ERROR: "TOOL_ERROR",

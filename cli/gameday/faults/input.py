@@ -13,14 +13,13 @@ import grpc.aio
 from firebreak.client.errors import from_rpc_error
 from firebreak.v1 import tool_pb2
 
-from cli.gameday.calls import CALL_ID, Caller, headers, new_trace
+from cli.gameday.calls import CALL, CALL_ID, Caller, headers, new_trace
 from cli.gameday.fault import GRACE, Answer, Fault, Seen, Setting
 from cli.gameday.guests import environment, guest
 from cli.gameday.instance import PrivateInstance
 from cli.gameday.pythons import other_pythons
 from cli.gameday.scene import Scene
 
-CALL = "/firebreak.v1.ToolService/Call"
 INVALID = "INVALID_ARGUMENT"
 COUNT = {"entry": "count"}
 BOM = b"\xef\xbb\xbf"

@@ -13,7 +13,7 @@ import grpc.aio
 from firebreak.client.payload import tool_call
 from firebreak.v1 import tool_pb2
 
-from cli.gameday.calls import headers, new_trace
+from cli.gameday.calls import CALL, headers, new_trace
 from cli.gameday.crowd import Crowd, crowd
 from cli.gameday.fault import Answer, Fault, Seen, Setting
 from cli.gameday.instance import PrivateInstance
@@ -24,7 +24,6 @@ from cli.gameday.record import Journal
 from cli.gameday.scene import Scene
 from cli.gameday.verdict import GROWTH
 
-METHOD = "/firebreak.v1.ToolService/Call"
 ADDITION = ("calculator", {"expression": "6 * 7"})
 CAPACITY = 25.0
 """Calls a second that `paced` serves: services/paced/service.yaml says why. The fourfold of it and the neighbours' calls
@@ -123,7 +122,7 @@ async def _giant_metadata(scene: Scene) -> Shown:
     """The transport refuses it before there is a call; the connection stays."""
     caller = scene.caller()
     request = tool_pb2.ToolServiceCallRequest(call=tool_call(*ADDITION, ""))
-    ask = caller.channel.unary_unary(METHOD, tool_pb2.ToolServiceCallRequest.SerializeToString)
+    ask = caller.channel.unary_unary(CALL, tool_pb2.ToolServiceCallRequest.SerializeToString)
     trace, code = new_trace(), "OK"
     giant = (*headers(scene.instance.token, trace), ("x-giant", "x" * 1_000_000))
     try:
@@ -142,7 +141,7 @@ async def _slow(scene: Scene) -> Shown:
 
     def ask(client: RawClient) -> None:
         traces.append(new_trace())
-        client.begin(METHOD, headers(scene.instance.token, traces[-1]))
+        client.begin(CALL, headers(scene.instance.token, traces[-1]))
         client.say(request)
 
     figures, problems = await _beside(scene, "slow", SLOW, 8, ask)
@@ -155,7 +154,7 @@ async def _trickle(scene: Scene) -> Shown:
     """Callers who never finish what they ask."""
 
     def begin(client: RawClient) -> None:
-        client.begin(METHOD, headers(scene.instance.token, new_trace()))
+        client.begin(CALL, headers(scene.instance.token, new_trace()))
         client.trickle(b"\x00")
 
     return await _beside(scene, "trickling", TRICKLING, 65_535, begin)

@@ -15,7 +15,7 @@ from typing import Any
 from firebreak.client.payload import tool_call
 from firebreak.v1 import tool_pb2
 
-from cli.gameday.calls import headers, new_trace
+from cli.gameday.calls import CALL, headers, new_trace
 from cli.gameday.fault import Answer, Fault, Seen, Setting
 from cli.gameday.guests import guest
 from cli.gameday.instance import PrivateInstance
@@ -29,7 +29,6 @@ REJECTION = 5.0
 """Milliseconds that a rejection may take."""
 REJECTIONS = 25
 """So many are timed that those which come while the crashed workers' successors start are the fewer."""
-METHOD = "/firebreak.v1.ToolService/Call"
 CRASH, COUNT = {"mood": "crash"}, {"mood": "count"}
 OPENS = 10.0
 """Seconds of bad calls within which the breaker must open: what came before must first leave its window."""
@@ -87,7 +86,7 @@ def _times(scene: Scene) -> list[float]:
         for _ in range(REJECTIONS):
             metadata = headers(scene.instance.token, new_trace())
             began = time.monotonic()
-            client.begin(METHOD, metadata)
+            client.begin(CALL, metadata)
             client.say(request)
             next(kind for kind in client.frames(AT_ONCE) if kind == HEADERS)
             times.append((time.monotonic() - began) * 1000)

@@ -13,7 +13,7 @@ from cli.local.sandbox.claims import BOUNDS
 _PERIOD = 10_000
 """Microseconds after which a share of the CPU begins anew: short, so that who has used it up does not wait for long."""
 WEIGHT = 25
-"""Percent of the usual: when the CPU is short, gateway and launcher come before services, whatever these are busy with."""
+"""Percent of the usual, of all services together or, with systemd, of each: where CPU is short, the gateway comes first."""
 _LEAST_QUOTA = 1000
 _LONGEST_PERIOD = 1_000_000
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import grpc
 import pytest
 from firebreak.v1 import tool_pb2
+from firebreak_runtime.pace import AT_ONCE, PAUSE, PER_SECOND
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.contract.runtime.host.conftest import Shared, Start
@@ -40,6 +42,14 @@ async def test_a_stream_arrives_whole_and_in_order(shared: Shared, entrypoint: s
     events = [event async for event in service.stream(do="stream", n=100)]
     assert [event.seq for event in events] == list(range(1, 102))
     assert events[-1].result.content[0].text == "done"
+
+
+@pytest.mark.parametrize("entrypoint", ["plain", "coroutine"])
+async def test_a_flood_of_events_keeps_the_pace(shared: Shared, entrypoint: str) -> None:
+    service = await shared(entrypoint)
+    began = time.monotonic()
+    assert [event.seq async for event in service.stream(do="stream", n=600)][-1] == 601
+    assert time.monotonic() - began > (600 - AT_ONCE) / PER_SECOND - 2 * PAUSE
 
 
 @pytest.mark.parametrize("entrypoint", ["plain", "coroutine"])
