@@ -19,16 +19,15 @@ LAST = 15.0
 
 @dataclass(frozen=True)
 class Crowd:
-    """`samples` of `seconds` at `rate` calls a second."""
+    """`samples` of calls sent at `rate` calls a second."""
 
     rate: float
-    seconds: float
     samples: Sequence[Sample]
 
     @property
     def goodput(self) -> float:
-        """Calls a second that were answered."""
-        return len(self.admitted) / self.seconds
+        """Calls a second that were answered; the seconds are those in which that many calls fall due."""
+        return len(self.admitted) / len(self.samples) * self.rate
 
     @property
     def admitted(self) -> list[float]:
@@ -73,4 +72,4 @@ async def crowd(instance: PrivateInstance, token: Path, target: str, args: str, 
             await process.wait()
     samples = [Sample(**json.loads(line)) for line in out.read_text().splitlines()]
     out.unlink()
-    return Crowd(rate, seconds, samples)
+    return Crowd(rate, samples)
