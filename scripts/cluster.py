@@ -4,7 +4,8 @@
     python3 scripts/cluster.py programs      build and install what it needs, which takes minutes the first time
     python3 scripts/cluster.py run FOLDER    start it and print `ready`; it ends with Ctrl-C or when its input is closed
     python3 scripts/cluster.py images FOLDER NAME…
-                                             build images of the gateway ("gateway") and of services, for any cluster
+                                             build images of the gateway ("gateway"), of services, and of the programs
+                                             that measure ("prometheus", "prometheus-adapter"), for any cluster
 
 The folder of `run` holds everything of it: keys/admin.kubeconfig, logs/, and two programs. `enter COMMAND…` runs a command in
 the node's network, where alone its address is known; `load ARCHIVE` gives it an image.
@@ -28,6 +29,7 @@ def install() -> None:
         raise ToolError("a node needs namespaces, mounts and cgroups: run this as root.")
     programs.install_packages()
     programs.build_all()
+    programs.take_prometheus()
 
 
 def run(folder: Path) -> None:
@@ -51,7 +53,11 @@ def build_images(folder: Path, names: list[str]) -> None:
     """Writes FOLDER/NAME.tar with the image firebreak.test/NAME:test for each name; raises ToolError."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        images.build(name, f"{images.REGISTRY}/{name}:test", folder / f"{name}.tar")
+        tag, archive = f"{images.REGISTRY}/{name}:test", folder / f"{name}.tar"
+        if name in programs.MONITORING:
+            images.build_program(programs.BIN / name, tag, archive)
+        else:
+            images.build(name, tag, archive)
 
 
 def main(words: list[str]) -> int:

@@ -100,16 +100,27 @@ class Cluster:
             f"--kubelet-client-certificate={self._keys}/kubelet-client.crt",
             f"--kubelet-client-key={self._keys}/kubelet-client.key",
             "--kubelet-preferred-address-types=InternalIP",
+            # Whom servers behind this one believe about who asks; they trust the one certificate that it shows them.
+            f"--requestheader-client-ca-file={self._keys}/front-proxy.crt",
+            f"--proxy-client-cert-file={self._keys}/front-proxy.crt",
+            f"--proxy-client-key-file={self._keys}/front-proxy.key",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
         )
 
     def _make_keys(self) -> Mapping[str, str]:
         """Keys and tokens of this run only. The kubelet knows the API server by a certificate that is its own authority."""
-        accounts, client = self._keys / "accounts.key", self._keys / "kubelet-client"
+        accounts = self._keys / "accounts.key"
         _openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", str(accounts))
         _openssl("pkey", "-in", str(accounts), "-pubout", "-out", f"{accounts}.pub")
         new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
-        subject = ("-subj", "/O=system:masters/CN=kube-apiserver-kubelet-client")
-        _openssl(*new, *subject, "-keyout", f"{client}.key", "-out", f"{client}.crt")
+        certificates = {
+            "kubelet-client": "/O=system:masters/CN=kube-apiserver-kubelet-client",
+            "front-proxy": "/CN=front-proxy",
+        }
+        for name, subject in certificates.items():
+            _openssl(*new, "-subj", subject, "-keyout", f"{self._keys}/{name}.key", "-out", f"{self._keys}/{name}.crt")
         tokens = {name: secrets.token_hex(16) for name in _IDENTITIES}
         lines = [",".join((tokens[name], user, user, *groups)) for name, (user, *groups) in _IDENTITIES.items()]
         (self._keys / "tokens.csv").write_text("\n".join(lines) + "\n")

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packed import ToolError, say
+from debian import Package, unpack
+from packed import ToolError, replace, say
 
 HOME = Path(__file__).resolve().parents[2] / ".firebreak" / "tools" / "cluster"
 """Where everything that is built goes: bin/, and sources/ with one Go module for each entry of MODULES."""
@@ -75,11 +76,21 @@ MODULES = (
     ),
     Module("coredns", ("github.com/coredns/coredns v1.14.3",), (("coredns", "."),), source="coredns"),
     Module("pause", (), (("pause", "."),), source="pause"),
+    Module(
+        "prometheus-adapter",
+        ("sigs.k8s.io/prometheus-adapter v0.12.0",),
+        (("prometheus-adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter"),),
+    ),
 )
 """All of them; each is built when its versions changed."""
 
 PACKAGES = {"runc": "runc", "ip": "iproute2", "iptables": "iptables", "ipset": "ipset", "openssl": "openssl"}
 """Programs that are taken from PATH, and the Debian package of each."""
+
+PROMETHEUS = Package("prometheus", "usr/bin/prometheus")
+"""Taken out of its package: installed, it would be a service of this machine."""
+MONITORING = ("prometheus", "prometheus-adapter")
+"""Programs of BIN that run in pods where a test asks for them."""
 
 
 def build_all() -> None:
@@ -136,6 +147,13 @@ def _run(command: Sequence[str], folder: Path) -> str:
         tail = "\n".join(done.stderr.strip().splitlines()[-8:])
         raise ToolError(f"{' '.join(command[:2])} failed in {folder}:\n{tail}")
     return done.stdout
+
+
+def take_prometheus() -> None:
+    """Makes sure that BIN holds Prometheus; raises ToolError."""
+    if not (BIN / "prometheus").exists():
+        program = unpack(PROMETHEUS, HOME / "prometheus", "Put the program `prometheus` there yourself.")
+        replace(BIN / "prometheus", program)
 
 
 def install_packages() -> None:

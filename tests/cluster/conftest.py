@@ -87,12 +87,7 @@ def images(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Images of this work tree in the cluster of our own; whoever has another cluster has put them there."""
     if not lab.enter:
         return
-    folder = tmp_path_factory.mktemp("images")
-    names = ("gateway", *SERVICES)
-    subprocess.run([sys.executable, ROOT / "scripts" / "cluster.py", "images", folder, *names], check=True)
-    for name in names:
-        lab.load(folder / f"{name}.tar")
-    shutil.rmtree(folder)
+    lab.build(tmp_path_factory.mktemp("images"), "gateway", *SERVICES)
 
 
 @pytest.fixture(scope="session")

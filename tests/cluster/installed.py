@@ -88,6 +88,10 @@ class Installed:
         found = self.lab.get("pods", "-n", NAMESPACE, "-l", labels)["items"]
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
+    def pod(self, name: str) -> str:
+        """The name of one of them."""
+        return str(self.pods(name)[0]["metadata"]["name"])
+
     def firebreak(self, command: str, *words: str) -> str:
         """What the command prints for an operator, through a port that is forwarded to the gateway."""
         forward = [*self.lab.enter, self.lab.kubectl_program, f"--kubeconfig={self.lab.kubeconfig}", "port-forward"]

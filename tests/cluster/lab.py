@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,10 +70,13 @@ class Lab:
         """Fails for what is there already."""
         self.kubectl("create", "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
-    def load(self, archive: Path) -> None:
-        """Gives the nodes an image."""
-        done = subprocess.run([*self.loads, str(archive)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    def build(self, folder: Path, *names: str) -> None:
+        """Builds images of this work tree in `folder`, which goes with that, and gives them to the nodes."""
+        subprocess.run([sys.executable, ROOT / "scripts" / "cluster.py", "images", folder, *names], check=True)
+        for name in names:
+            done = subprocess.run([*self.loads, folder / f"{name}.tar"], capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+        shutil.rmtree(folder)
 
     def issuer(self) -> str:
         return str(json.loads(self.kubectl("get", "--raw", "/.well-known/openid-configuration"))["issuer"])

@@ -22,10 +22,6 @@ def tried(installed: Installed, pod: str, host: str, port: int) -> str:
     return installed.ask(pod, TRY, host, str(port)).split()[0]
 
 
-def pod_of(installed: Installed, name: str) -> str:
-    return str(installed.pods(name)[0]["metadata"]["name"])
-
-
 def address_of(installed: Installed, name: str) -> str:
     return str(installed.pods(name)[0]["status"]["podIP"])
 
@@ -52,7 +48,7 @@ def test_a_client_reaches_no_service_and_not_the_admin_port(installed: Installed
 
 
 def test_a_service_reaches_the_gateway_and_nothing_else(installed: Installed) -> None:
-    calculator = pod_of(installed, "calculator")
+    calculator = installed.pod("calculator")
     assert tried(installed, calculator, "firebreak-gateway", 7500) == "open"
     assert tried(installed, calculator, API, 443) == "closed"
     assert tried(installed, calculator, address_of(installed, "assistant"), 7600) == "closed"
@@ -60,6 +56,6 @@ def test_a_service_reaches_the_gateway_and_nothing_else(installed: Installed) ->
 
 
 def test_the_gateway_reaches_services_and_no_api_server(installed: Installed) -> None:
-    gateway = pod_of(installed, "firebreak-gateway")
+    gateway = installed.pod("firebreak-gateway")
     assert tried(installed, gateway, address_of(installed, "calculator"), 7600) == "open"
     assert tried(installed, gateway, API, 443) == "closed"

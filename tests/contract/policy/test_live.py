@@ -20,6 +20,7 @@ from tests.contract.policy.conftest import Start
 from tests.unit.gateway.adapters.policy.folders import DECISION, SHIPPED, TEST, call, shipped, small
 
 EFFECT = 1.0
+TRIES = 8
 DEFAULT = Policy(path="policies")
 
 
@@ -43,12 +44,14 @@ async def until(true: Callable[[], bool], seconds: float = 20.0) -> float:
 
 
 async def edits(policy: LivePolicy, file: Path, texts: list[str]) -> float:
-    """Seconds until an edit was in force, the best of several: a busy machine is no failure."""
+    """Seconds until an edit was in force, the best of several: a busy machine is no failure. None follows one that was quick."""
     took = []
     for text in texts:
         before = policy.revision
         file.write_text(text)
         took.append(await until(lambda seen=before: policy.revision != seen))
+        if took[-1] < EFFECT:
+            break
     return min(took)
 
 
@@ -58,7 +61,7 @@ async def test_editing_data_takes_effect_within_a_second(start: Start, config: P
         assert (await policy.decide(call("user:zoe", target="calculator")))["allow"] is False
         roles = tmp_path / "data/roles.yaml"
         more = roles.read_text().replace("- user:developer", "- user:developer\n      - user:zoe")
-        assert await edits(policy, roles, [more + "#\n" * number for number in range(3)]) < EFFECT
+        assert await edits(policy, roles, [more + "#\n" * number for number in range(TRIES)]) < EFFECT
         assert (await policy.decide(call("user:zoe", target="calculator")))["allow"] is True
 
 
@@ -77,7 +80,7 @@ async def test_taking_a_grant_away_takes_effect(start: Start, tmp_path: Path):
 async def test_editing_a_rule_takes_effect_within_a_second(start: Start, tmp_path: Path):
     async with running(await start(small(tmp_path))) as policy:
         changed = DECISION.replace("Not a friend.", "Nobody is a friend today.")
-        texts = [changed + "#\n" * number for number in range(3)]
+        texts = [changed + "#\n" * number for number in range(TRIES)]
         assert await edits(policy, tmp_path / "firebreak/main/decision.rego", texts) < EFFECT
         assert (await policy.decide(call("user:eve")))["reasons"][0]["message"] == "Nobody is a friend today."
 
