@@ -29,7 +29,6 @@ def install() -> None:
         raise ToolError("a node needs namespaces, mounts and cgroups: run this as root.")
     programs.install_packages()
     programs.build_all()
-    programs.take_prometheus()
 
 
 def run(folder: Path) -> None:

@@ -41,12 +41,11 @@ def build(name: str, tag: str, archive: Path) -> None:
 
 
 def build_program(program: Path, tag: str, archive: Path) -> None:
-    """Makes the image of one program that needs no library but glibc, which is this machine's."""
+    """Makes the image of one program that needs no libraries; it runs as the user that the base has."""
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         tree = Path(scratch) / "tree"
         tree.mkdir()
         shutil.copy2(program, tree / program.name)
-        _add_base(tree)
         pack(tree, {"Entrypoint": [f"/{program.name}"], "User": "65532:65532"}, tag, archive)
 
 
@@ -57,7 +56,6 @@ def _add_base(tree: Path) -> None:
         target = tree / file.relative_to("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file.resolve(), target)
-    (tree / "etc").mkdir(exist_ok=True)
     (tree / "etc" / "nsswitch.conf").write_text(NSSWITCH)
     (tree / "tmp").mkdir(mode=0o1777)
 

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian import Package, unpack
-from packed import ToolError, replace, say
+from packed import ToolError, say
 
 HOME = Path(__file__).resolve().parents[2] / ".firebreak" / "tools" / "cluster"
 """Where everything that is built goes: bin/, and sources/ with one Go module for each entry of MODULES."""
@@ -27,7 +26,7 @@ class Module:
     """Programs that are built together. `packages`: the program's name and what it is built from.
 
     `replaced`: Kubernetes' own parts are modules whose versions its go.mod leaves open; they have its version with 0 for 1.
-    `source`: a folder of ours with a main package, "" for none.
+    `source`: a folder of ours with a main package, "" for none. `tags` are Go's build tags.
     """
 
     name: str
@@ -36,11 +35,13 @@ class Module:
     flags: str = "-s -w"
     replaced: bool = False
     source: str = ""
+    tags: str = ""
 
     @property
     def wanted(self) -> str:
         """What is written beside what was built, so that another version is built anew."""
-        return "\n".join((*self.requires, self.flags, *(f"{name} {package}" for name, package in self.packages)))
+        packages = (f"{name} {package}" for name, package in self.packages)
+        return "\n".join((*self.requires, self.flags, *filter(None, [self.tags]), *packages))
 
 
 MODULES = (
@@ -77,6 +78,12 @@ MODULES = (
     Module("coredns", ("github.com/coredns/coredns v1.14.3",), (("coredns", "."),), source="coredns"),
     Module("pause", (), (("pause", "."),), source="pause"),
     Module(
+        "prometheus",
+        ("github.com/prometheus/prometheus v0.313.2",),
+        (("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),),
+        tags="remove_all_sd,enable_kubernetes_sd",  # of all that it can look for targets in, the rest takes Go many minutes
+    ),
+    Module(
         "prometheus-adapter",
         ("sigs.k8s.io/prometheus-adapter v0.12.0",),
         (("prometheus-adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter"),),
@@ -87,14 +94,12 @@ MODULES = (
 PACKAGES = {"runc": "runc", "ip": "iproute2", "iptables": "iptables", "ipset": "ipset", "openssl": "openssl"}
 """Programs that are taken from PATH, and the Debian package of each."""
 
-PROMETHEUS = Package("prometheus", "usr/bin/prometheus")
-"""Taken out of its package: installed, it would be a service of this machine."""
 MONITORING = ("prometheus", "prometheus-adapter")
 """Programs of BIN that run in pods where a test asks for them."""
 
 
 def build_all() -> None:
-    """Makes sure that BIN holds every program of MODULES; raises ToolError. The first time takes about 15 minutes."""
+    """Makes sure that BIN holds every program of MODULES; raises ToolError. The first time takes about 25 minutes."""
     go = shutil.which("go")
     for module in MODULES:
         if _built(module):
@@ -122,8 +127,9 @@ def _build(module: Module, go: str) -> None:
     if module.source:
         shutil.copytree(Path(__file__).parent / "go" / module.source, folder, dirs_exist_ok=True)
     (folder / "go.mod").write_text(_go_mod(module, go))
+    how = ("-mod=mod", "-trimpath", "-ldflags", module.flags, "-tags", module.tags)
     for name, package in module.packages:
-        _run([go, "build", "-mod=mod", "-trimpath", "-ldflags", module.flags, "-o", str(BIN / name), package], folder)
+        _run([go, "build", *how, "-o", str(BIN / name), package], folder)
     (folder / "built").write_text(module.wanted)
 
 
@@ -147,13 +153,6 @@ def _run(command: Sequence[str], folder: Path) -> str:
         tail = "\n".join(done.stderr.strip().splitlines()[-8:])
         raise ToolError(f"{' '.join(command[:2])} failed in {folder}:\n{tail}")
     return done.stdout
-
-
-def take_prometheus() -> None:
-    """Makes sure that BIN holds Prometheus; raises ToolError."""
-    if not (BIN / "prometheus").exists():
-        program = unpack(PROMETHEUS, HOME / "prometheus", "Put the program `prometheus` there yourself.")
-        replace(BIN / "prometheus", program)
 
 
 def install_packages() -> None:

@@ -102,8 +102,10 @@ def installed(lab: Lab, images: None, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def load(installed: Installed) -> Load:
-    """A client that calls from now on."""
+    """A client that calls from now on, and is answered: the node lets a new pod through a moment after it has started."""
     words = ("/client/load.py", "firebreak-gateway:7500", "/var/run/secrets/firebreak/token", "4")
     installed.lab.apply(*client(installed.lab, {"firebreak.dev/client": "true"}, CLIENT, *words))
     installed.lab.kubectl("wait", "--for=condition=Ready", f"pod/{CLIENT}", "-n", NAMESPACE, "--timeout=60s")
-    return Load(installed)
+    made = Load(installed)
+    made.goes_on()
+    return made

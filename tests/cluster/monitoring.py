@@ -72,12 +72,14 @@ def install(lab: Lab, watched: str) -> None:
 
 
 def uninstall(lab: Lab) -> None:
-    names = ("firebreak-test-adapter-delegates", "firebreak-test-custom-metrics", "prometheus", "prometheus-adapter")
-    lab.kubectl("delete", "apiservice", f"v1beta1.{_CUSTOM}")
-    lab.kubectl("delete", "clusterrolebinding", *names, "--ignore-not-found")
-    lab.kubectl("delete", "clusterrole", *names[1:], "--ignore-not-found")
-    lab.kubectl("delete", "rolebinding", "firebreak-test-adapter", "-n", "kube-system")
-    lab.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    """Takes away what there is of it."""
+    ours = ("firebreak-test-adapter-delegates", "firebreak-test-custom-metrics", "prometheus", "prometheus-adapter")
+    gone = "--ignore-not-found"
+    lab.kubectl("delete", "apiservice", f"v1beta1.{_CUSTOM}", gone)
+    lab.kubectl("delete", "clusterrolebinding", *ours, gone)
+    lab.kubectl("delete", "clusterrole", *ours, gone)
+    lab.kubectl("delete", "rolebinding", "firebreak-test-adapter", "-n", "kube-system", gone)
+    lab.kubectl("delete", "namespace", NAMESPACE, gone, "--wait=false")
 
 
 def _scraping(watched: str) -> dict[str, Any]:
