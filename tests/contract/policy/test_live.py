@@ -44,7 +44,7 @@ async def until(true: Callable[[], bool], seconds: float = 20.0) -> float:
 
 
 async def edits(policy: LivePolicy, file: Path, texts: list[str]) -> float:
-    """Seconds until an edit was in force, the best of several: a busy machine is no failure. None follows one that was quick."""
+    """Seconds until an edit was in force, the best of several: a busy machine is no failure. A quick one is the last."""
     took = []
     for text in texts:
         before = policy.revision
