@@ -77,7 +77,8 @@ def pack(tree: Path, config: Mapping[str, Any], tag: str, archive: Path) -> None
     layer = archive.with_suffix(".layer")
     with tarfile.open(layer, "w") as tar:
         tar.add(tree, ".", filter=_of_root)
-    digest = hashlib.file_digest(layer.open("rb"), "sha256").hexdigest()
+    with layer.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     image = {
         "architecture": "amd64",
         "os": "linux",
