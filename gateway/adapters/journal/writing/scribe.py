@@ -76,9 +76,15 @@ class Scribe:
         self._close()
 
     @property
+    def waiting(self) -> int:
+        """Entries that are not written yet, those of a transaction that is tried again among them. For any thread."""
+        batch = self._batch
+        return len(self._intake) + (len(batch.items) if batch is not None else 0)
+
+    @property
     def left(self) -> int:
         """Entries, and counts of lost ones, that are not written yet."""
-        return len(self._intake) + len(self._batch.items if self._batch else ()) + self._losses.untold
+        return self.waiting + self._losses.untold
 
     def _attempt(self, work: Callable[[Session], float]) -> float:
         try:

@@ -135,7 +135,7 @@ class JournalWriter:
             "writer": health.writer,
             "seq": health.head.seq,
             "head": health.head.hash.hex(),
-            "queued": len(self.intake),
+            "queued": self._scribe.waiting,
             "queued_bytes": self.intake.bytes,
             "written": health.written,
             "lost": losses.total,

@@ -399,3 +399,14 @@ async def test_the_report_tells_all(tmp_path: Path) -> None:
             "mode": "required", "store": "sqlite", "writer": head.writer, "seq": 2, "head": head.hash.hex(), "queued": 0,
             "queued_bytes": 0, "written": 1, "lost": 0, "cut": 0, "failing": "", "unnoted": "",
         }  # fmt: skip
+
+
+async def test_what_waits_in_a_transaction_that_is_under_way_is_queued_too(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        world.disk.works.clear()
+        for name in "abc":
+            world.writer.ended(made(name), Finish())
+        await world.until(lambda: not len(world.writer.intake) and world.writer.report()["queued"] == 3)
+        world.disk.works.set()
+        await world.until(lambda: world.writer.report()["written"] == 3)
+        assert world.writer.report()["queued"] == 0
