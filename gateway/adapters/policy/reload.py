@@ -24,6 +24,9 @@ _log = structlog.get_logger("firebreak.policy")
 _STILL = 0.05
 """Seconds for which a changed folder must be still."""
 
+_LIVELY = 5.0
+"""Seconds after a change in which the folder is looked at as often: who has edited it edits it again."""
+
 Stamp = tuple[tuple[str, int, int, int], ...]
 """Path, time of change, size and inode of each file."""
 
@@ -46,6 +49,7 @@ class LivePolicy:
         self._loaded: Loaded | None = None
         self._seen: Stamp = ()
         self._changed = False
+        self._lively_until = 0.0
         self._again = False
         self._folder_error = ""
         self._engine_error = ""
@@ -89,8 +93,13 @@ class LivePolicy:
     async def run(self) -> None:
         """Follows the folder and the engine until cancelled."""
         while True:
-            await asyncio.sleep(min(self._interval, _STILL) if self._changed else self._interval)
+            await asyncio.sleep(self.pause())
             await self.poll()
+
+    def pause(self) -> float:
+        """Seconds until the folder is looked at again."""
+        lively = self._changed or self._clock() < self._lively_until
+        return min(self._interval, _STILL) if lively else self._interval
 
     async def poll(self) -> None:
         """Looks at the folder and the engine once; never raises."""
@@ -111,6 +120,7 @@ class LivePolicy:
         stamp = await asyncio.to_thread(_stamp, self._root)
         if stamp != self._seen:
             self._seen, self._changed = stamp, True
+            self._lively_until = self._clock() + _LIVELY
             return
         if self._changed or self._again:
             await self._reload(stamp)

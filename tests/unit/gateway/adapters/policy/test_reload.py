@@ -107,6 +107,16 @@ async def test_a_changed_folder_is_loaded_once_it_is_still(case: Case):
     assert case.policy.error == ""
 
 
+async def test_a_folder_that_was_edited_is_looked_at_more_often_for_five_seconds(case: Case):
+    assert case.policy.pause() == 0.1
+    case.edit("friends: []\n")
+    await case.polls()
+    case.engine.now = 4.9
+    assert case.policy.pause() == 0.05
+    case.engine.now = 5.0
+    assert case.policy.pause() == 0.1
+
+
 async def test_the_same_content_is_not_loaded_again(case: Case):
     case.edit("friends: [user:ada]\n")
     await case.polls()
