@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ class LivePolicy:
         self._interval = interval
         self._clock = clock
         self._loaded: Loaded | None = None
+        self._before: Loaded | None = None
+        self._asking: Counter[str] = Counter()
         self._seen: Stamp = ()
         self._changed = False
         self._lively_until = 0.0
@@ -74,12 +77,15 @@ class LivePolicy:
         loaded, started = self._loaded, self._clock()
         if loaded is None:
             raise PolicyError("no policy is loaded")
+        self._asking[loaded.bundle.revision] += 1
         try:
             answer = await loaded.decide(document)
         except PolicyError:
             raise
         except Exception as error:
             raise PolicyError(f"the engine failed: {type(error).__name__}") from error
+        finally:
+            self._asking[loaded.bundle.revision] -= 1
         took = self._clock() - started
         if took > self._timeout:
             raise PolicyError(f"the decision took {took:.3f} s, more than the {self._timeout:g} s allowed")
@@ -113,7 +119,7 @@ class LivePolicy:
         """Ends the connection to the engine; nothing is decided afterwards."""
         if self._loaded is not None:
             self._loaded.release()
-        self._loaded = None
+        self._loaded = self._before = None
         await self._engine.close()
 
     async def _follow_folder(self) -> None:
@@ -124,6 +130,8 @@ class LivePolicy:
             return
         if self._changed or self._again:
             await self._reload(stamp)
+        elif self._before is not None and not self._asking[self._before.bundle.revision]:
+            await self._forget()
 
     async def _reload(self, stamp: Stamp) -> None:
         found = await asyncio.to_thread(self._read)
@@ -157,8 +165,16 @@ class LivePolicy:
         before, self._loaded = self._loaded, loaded
         if before is not None:
             before.release()
+        self._before = before
         await self._engine.sweep([item.bundle.revision for item in (loaded, before) if item is not None])
         _log.info("policy loaded", revision=bundle.revision, engine=self.name)
+
+    async def _forget(self) -> None:
+        """Nobody asks what was in force before any more: an engine that holds less loads the next policy sooner."""
+        assert self._loaded is not None  # what was in force before was replaced by it
+        self._before = None
+        self._asking = +self._asking  # without those that nobody asks
+        await self._engine.sweep([self.revision])
 
     async def _follow_engine(self) -> None:
         if self._loaded is None:

@@ -63,7 +63,7 @@ async def edits(policy: LivePolicy, file: Path, texts: list[str]) -> float:
         if took[-1] < EFFECT:
             break
         ended = looks[0]
-        await until(lambda seen=ended: looks[0] > seen)
+        await until(lambda seen=ended: looks[0] > seen + 1)
     policy.poll = poll  # type: ignore[method-assign]
     return min(took)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ class FakeLoaded:
 
     async def decide(self, document: Mapping[str, Any]) -> object:
         self.engine.now += self.engine.takes
+        if self.engine.gate is not None:
+            await self.engine.gate.wait()
         if isinstance(self.engine.answer, Exception):
             raise self.engine.answer
         return self.engine.answer
@@ -54,6 +57,8 @@ class FakeEngine:
     released: list[str] = field(default_factory=list)
     closed: bool = False
     name: str = "fake"
+    gate: asyncio.Event | None = None
+    """Decisions wait for it."""
 
     async def load(self, bundle: Bundle) -> FakeLoaded:
         if self.down:
@@ -129,6 +134,23 @@ async def test_the_last_two_revisions_are_kept(case: Case):
     await case.polls()
     assert case.engine.kept[-1] == [case.policy.revision, first]
     assert case.engine.released == [first]
+
+
+async def test_the_older_one_is_swept_out_when_nobody_asks_it_any_more(case: Case):
+    case.engine.gate = asyncio.Event()
+    asking = asyncio.ensure_future(case.policy.decide(call("user:ada")))
+    await asyncio.sleep(0)
+    first = case.policy.revision
+    case.edit("friends: []\n")
+    await case.polls(5)
+    assert case.engine.kept[-1] == [case.policy.revision, first]
+    case.engine.gate.set()
+    await asking
+    await case.polls(1)
+    assert case.engine.kept[-1] == [case.policy.revision]
+    swept = len(case.engine.kept)
+    await case.polls(3)
+    assert len(case.engine.kept) == swept, "there is nothing more to sweep out"
 
 
 async def test_a_broken_file_keeps_the_old_policy_and_says_why(case: Case):
