@@ -47,7 +47,7 @@ bench: setup tools ## Measure what the gateway costs beside a bare proxy, how fa
 gameday: setup ## Cause every fault of the list on a private instance, under load, and print the scorecard
 	@.venv/bin/firebreak gameday
 
-cluster: setup tools ## Install the charts in a real Kubernetes of one node, here, and break things in it; as root, first time 40 min
+cluster: setup tools ## Install the charts in a real Kubernetes of one node, here, and break things in it; as root, first time 35 min
 	@.venv/bin/python -m pytest -q -rs -s tests/cluster
 
 lock: ## Compile every lock again after a requirement changed

@@ -41,7 +41,9 @@ def build(name: str, tag: str, archive: Path) -> None:
 
 
 def build_program(program: Path, tag: str, archive: Path) -> None:
-    """Makes the image of one program that needs no libraries; it runs as the user that the base has."""
+    """Makes the image of one program that needs no libraries; it runs as the user that the base has. Raises ToolError."""
+    if not program.exists():
+        raise ToolError(f"{program.name} is not built yet: python3 scripts/cluster.py programs")
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         tree = Path(scratch) / "tree"
         tree.mkdir()

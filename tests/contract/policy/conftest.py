@@ -25,19 +25,15 @@ def opa() -> str:
 @pytest.fixture(scope="session")
 def opa_server() -> Iterator[OpaServer]:
     """An OPA that many tests share: each keeps its policy below a name of its own."""
-    server = OpaServer()
-    server.start()
-    yield server
-    server.kill()
+    with OpaServer() as server:
+        yield server
 
 
 @pytest.fixture
 def own_opa() -> Iterator[OpaServer]:
     """An OPA for one test, which may do with it what it likes."""
-    server = OpaServer()
-    server.start()
-    yield server
-    server.kill()
+    with OpaServer() as server:
+        yield server
 
 
 @pytest.fixture(params=["embedded", "opa"])

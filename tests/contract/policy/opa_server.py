@@ -31,6 +31,13 @@ class OpaServer:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> OpaServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_ended: object) -> None:
+        self.kill()
+
     def start(self) -> None:
         """Starts an empty OPA and waits until it answers."""
         command = [

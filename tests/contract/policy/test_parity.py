@@ -30,10 +30,8 @@ def send(server: OpaServer, method: str, path: str, body: bytes) -> Any:
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[OpaServer]:
     """An OPA for these modules, which stay in it: every policy that one holds makes loading another slower."""
-    server = OpaServer()
-    server.start()
-    yield server
-    server.kill()
+    with OpaServer() as server:
+        yield server
 
 
 @settings(

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 import json
-import sys
 import tarfile
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.scripts.beside import ROOT, load_beside
 
-
-def load(name: str) -> ModuleType:
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        return importlib.import_module(f"one_node.{name}")
-    finally:
-        sys.path.remove(str(ROOT / "scripts"))
-
-
-images, manifests, programs = load("images"), load("manifests"), load("programs")
+images, manifests, programs = (load_beside(f"one_node.{name}") for name in ("images", "manifests", "programs"))
+packed = load_beside("packed")
 
 
 def read(archive: tarfile.TarFile, name: str) -> bytes:
@@ -58,6 +47,11 @@ def test_an_image_is_one_layer_whose_digest_is_told_and_all_of_it_belongs_to_roo
         assert {(each.uid, each.uname) for each in tree} == {(0, "root")}
         assert tree.getmember("./hello").mode == 0o755
     assert not (tmp_path / "hello.layer").exists()
+
+
+def test_a_program_that_is_not_built_is_told_with_what_builds_it(tmp_path: Path) -> None:
+    with pytest.raises(packed.ToolError, match=r"cluster\.py programs"):
+        images.build_program(tmp_path / "hello", "example.test/hello:1", tmp_path / "hello.tar")
 
 
 CHANGES = {

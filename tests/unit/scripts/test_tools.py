@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.util
 import io
 import subprocess
@@ -15,6 +14,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.unit.scripts.beside import load_beside
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -25,15 +26,6 @@ def load() -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
-
-
-def load_beside(name: str) -> ModuleType:
-    """A module of scripts/ that a program there imports by its bare name."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "scripts"))
 
 
 packed = load_beside("packed")

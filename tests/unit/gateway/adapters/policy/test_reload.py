@@ -128,7 +128,7 @@ async def test_the_same_content_is_not_loaded_again(case: Case):
     assert len(case.engine.kept) == 1
 
 
-async def test_the_last_two_revisions_are_kept(case: Case):
+async def test_the_revision_before_outlives_the_switch(case: Case):
     first = case.policy.revision
     case.edit("friends: []\n")
     await case.polls()
