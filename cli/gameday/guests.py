@@ -19,9 +19,8 @@ def guest(instance: PrivateInstance, source: str, name: str = "", env: Path | No
     shutil.copytree(SERVICES / source, folder, ignore=shutil.ignore_patterns("__pycache__"))
     file = folder / "service.yaml"
     file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"name": folder.name}))
-    config = yaml.safe_load(instance.config.read_text())
-    config["services"].append({"path": str(folder), "address": f"unix:.firebreak/run/{folder.name}.sock"})
-    instance.config.write_text(yaml.safe_dump(config))
+    entry = {"path": str(folder), "address": f"unix:.firebreak/run/{folder.name}.sock"}
+    instance.configure(lambda config: config["services"].append(entry))
     instance.serve(folder, env)
     return folder
 

@@ -103,12 +103,11 @@ class PrivateInstance:
 
     def edit(self, name: str, change: Callable[[dict[str, Any]], Any]) -> None:
         """Changes a YAML file of the policies in one step."""
-        file = self.policies / name
-        data = yaml.safe_load(file.read_text())
-        change(data)
-        partial = file.with_suffix(".part")
-        partial.write_text(yaml.safe_dump(data))
-        partial.replace(file)
+        _edit(self.policies / name, change)
+
+    def configure(self, change: Callable[[dict[str, Any]], Any]) -> None:
+        """The same for firebreak.yaml."""
+        _edit(self.config, change)
 
     def user(self, name: str, *targets: str) -> Path:
         """A person "user:NAME" who may use these targets; answers the file with the token, which is good for an hour."""
@@ -239,6 +238,14 @@ class PrivateInstance:
         """The structured lines of one process's log."""
         lines = (self.state / "logs" / f"{name}.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def _edit(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    data = yaml.safe_load(file.read_text())
+    change(data)
+    partial = file.with_suffix(".part")
+    partial.write_text(yaml.safe_dump(data))
+    partial.replace(file)
 
 
 def _everything(role: str) -> dict[str, Any]:

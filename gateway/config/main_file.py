@@ -143,13 +143,15 @@ class Admission(Config):
     """Load shedding before anything costly: calls in flight in the whole gateway, rate per principal, depth of calls.
 
     `in_flight` calls from outside at once, and as many more that services make while they serve those. `session_calls`
-    is how many calls services may make in all for one call from outside, however deep.
+    is how many calls services may make in all for one call from outside, however deep. `session_rate` is how fast they may
+    make them: beyond it a call waits for its turn, so that an agent that never stops leaves others their share.
     """
 
     in_flight: int = Field(default=512, ge=1)
     principal_rate: Rate = Rate(per_second=500.0, burst=500)
     max_depth: int = Field(default=8, ge=0, le=64)
     session_calls: int = Field(default=1024, ge=1)
+    session_rate: Rate = Rate(per_second=50.0, burst=20)
     request_bytes: Size = 4 * 1024**2
     max_deadline: Duration = 600.0
 

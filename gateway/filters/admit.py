@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.call import Call
 from gateway.config import Admission, Rate
-from gateway.core.session_calls import SessionCalls
+from gateway.core.session_calls import OneSession, SessionCalls
 from gateway.core.token_bucket import TokenBuckets
 from gateway.errors import CallError, Reason
 from gateway.ports import Clock, Quotas
@@ -15,6 +16,9 @@ from gateway.service import Filter, Finish, Send, Service
 
 _COME_BACK = 1.0
 """Seconds after which a caller that was shed may try again: calls end and gateways restart in about that time."""
+
+_LONGEST_TURN = 1.0
+"""Seconds that a call waits for its session's rate at most: those that wait hold places, which other sessions need too."""
 
 
 @dataclass(slots=True)
@@ -45,13 +49,16 @@ def admit(
 
     A principal's rate is that of this gateway, and behind it the one that all gateways have in common where that is `shared`.
 
+    Where services make calls in one session faster than its rate, each waits for its turn; RATE_LIMITED if that is more than a
+    second away, or behind its deadline.
+
     Holds a place in flight until the call ends. A child call belongs to work that was let in before. So it is served while
     the gateway drains, and it has as many places of its own as there are for calls from outside: a gateway full of agents
     can still serve their tools.
     """
     places = admitted or Admitted()
     buckets = TokenBuckets(admission.principal_rate.per_second, admission.principal_rate.burst)
-    session_calls = SessionCalls(admission.session_calls)
+    sessions = SessionCalls(admission.session_rate.per_second, admission.session_rate.burst)
 
     def check(call: Call, child: bool) -> None:
         if draining() and not child:
@@ -72,8 +79,10 @@ def admit(
         if shared is not None:
             await _check_shared_rate(call, shared, admission.principal_rate)
         _check_depth(call, admission.max_depth)
-        # Last: only a call that is let in is one that was made.
-        _check_budget(call, session_calls, admission.session_calls)
+        assert call.session is not None  # Authenticate comes first
+        if call.session.depth > 0:
+            # Last: only a call that is let in is one that was made.
+            await _take_turn(call, sessions.of(call.session.id, clock()), admission, clock())
 
     def wrap(inner: Service) -> Service:
         async def admitting(call: Call, send: Send) -> Finish:
@@ -87,7 +96,7 @@ def admit(
             finally:
                 places.count(child, -1)
                 if not child and call.session is not None:
-                    session_calls.forget(call.session.id)
+                    sessions.forget(call.session.id)
 
         return admitting
 
@@ -127,12 +136,24 @@ def _check_depth(call: Call, max_depth: int) -> None:
         )
 
 
-def _check_budget(call: Call, session_calls: SessionCalls, limit: int) -> None:
-    assert call.session is not None  # Authenticate comes first
-    if call.session.depth > 0 and not session_calls.take(call.session.id):
+async def _take_turn(call: Call, session: OneSession, admission: Admission, now: float) -> None:
+    """Counts the call as made in its session, and returns when it is its turn."""
+    if session.made >= admission.session_calls:
         raise CallError(
             Reason.CALL_BUDGET_EXCEEDED,
-            f"{limit} calls were made by services in this session, which is all that one may have. "
+            f"{admission.session_calls} calls were made by services in this session, which is all that one may have. "
             "Look for a loop, or split the work over several sessions.",
             quota="session:calls",
         )
+    wait = session.wait(now)
+    if wait and (wait > _LONGEST_TURN or call.deadline.expired(now + wait)):
+        raise CallError(
+            Reason.RATE_LIMITED,
+            f"Services make more than {admission.session_rate.per_second:g} calls a second in this session. "
+            f"Try again in {wait:.3g} s.",
+            retry_after=wait,
+            quota="session:rate",
+        )
+    session.make(now)
+    if wait:
+        await asyncio.sleep(wait)

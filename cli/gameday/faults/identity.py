@@ -16,7 +16,9 @@ NOBODY = ("UNAUTHENTICATED CREDENTIALS_INVALID", "UNAUTHENTICATED CREDENTIALS_MI
 TOO_DEEP = "RESOURCE_EXHAUSTED DEPTH_EXCEEDED"
 TOO_MANY = ("RESOURCE_EXHAUSTED CALL_BUDGET_EXCEEDED", "RESOURCE_EXHAUSTED RATE_LIMITED")
 NO_TOKENS = "RESOURCE_EXHAUSTED RATE_LIMITED"
-STORM = 1400
+BUDGET = 256
+"""Calls that one run may make in this instance: held to a pace, the usual number would take longer than its own call may."""
+STORM = BUDGET + 400
 """Calls that are tried: more than any limit lets one run make."""
 GUEST = "guest"
 UNGRANTED = {"target": "calculator", "args": {"expression": "6 * 7"}}
@@ -99,6 +101,7 @@ def _refusal(told: Told) -> Answer | None:
 def _agents(instance: PrivateInstance) -> None:
     puppets(instance)
     instance.user(GUEST, "puppet")
+    instance.configure(lambda config: config.setdefault("admission", {}).update(session_calls=BUDGET))
 
 
 FAULTS = (

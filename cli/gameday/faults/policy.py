@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import yaml
-
 from cli.gameday.calls import Caller
 from cli.gameday.fault import Answer, Fault, Seen, Setting
 from cli.gameday.guests import SERVICES, environment
@@ -121,9 +119,7 @@ async def _with_opa(program: str) -> tuple[list[Answer], list[str]]:
     opa = Opa(program)
     folder = Path(tempfile.mkdtemp(prefix="fb-"))
     instance = PrivateInstance(folder / "o", [SERVICES / "ledger"], {"ledger": environment("calculator")})
-    config = yaml.safe_load(instance.config.read_text())
-    config["policy"] |= {"engine": "opa", "opa": {"url": opa.url}}
-    instance.config.write_text(yaml.safe_dump(config))
+    instance.configure(lambda config: config["policy"].update(engine="opa", opa={"url": opa.url}))
     try:
         await opa.start()
         await _started(instance)

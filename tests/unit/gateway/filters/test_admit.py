@@ -10,6 +10,7 @@ import pytest
 
 from gateway.call import Call
 from gateway.config import Admission, Rate
+from gateway.core.deadline import Deadline
 from gateway.errors import CallError, Code, Reason
 from gateway.filters.admit import Admitted, admit
 from gateway.service import Finish, Send, Service
@@ -189,6 +190,69 @@ async def test_a_call_that_was_not_let_in_was_not_made() -> None:
     assert (await refused(service, child_of("a" * 32))).reason is Reason.RATE_LIMITED
     await asyncio.sleep(1.0)
     assert await service(child_of("a" * 32), discard) == Finish()
+
+
+@virtual_time
+async def test_calls_of_a_session_beyond_its_rate_wait_for_their_turn() -> None:
+    """Each for the turn behind the one before; another session, and calls from outside, do not wait for them."""
+    service = admitting(session_rate=Rate(per_second=4.0, burst=2))
+    calls = [child_of("a" * 32) for _ in range(5)]
+    running = [asyncio.ensure_future(service(call, discard)) for call in calls]
+    others = [child_of("b" * 32), make_call(), make_call(), make_call()]
+    for call in others:
+        await service(call, discard)
+        assert call.facts.stages["admit"] == clock()
+    began = clock()
+    await asyncio.gather(*running)
+    assert [call.facts.stages["admit"] - began for call in calls] == [0.0, 0.0, 0.25, 0.5, 0.75]
+
+
+@virtual_time
+async def test_a_turn_that_is_too_far_away_is_refused_and_not_counted() -> None:
+    admitted = Admitted()
+    service = admitting(admitted=admitted, session_rate=Rate(per_second=2.0, burst=1), session_calls=4)
+    running = [
+        asyncio.ensure_future(service(child_of("a" * 32), discard)) for _ in range(3)
+    ]  # the last one waits for 1 s
+    await asyncio.sleep(0)
+    error = await refused(service, child_of("a" * 32))
+    assert (error.reason, error.code) == (Reason.RATE_LIMITED, Code.RESOURCE_EXHAUSTED)
+    assert (error.retry_after, error.quota) == (1.5, "session:rate")
+    assert "more than 2 calls a second" in error.message
+    assert admitted == Admitted(children=2), "two wait"
+    await asyncio.gather(*running)
+    await service(child_of("a" * 32), discard)
+    assert (await refused(service, child_of("a" * 32))).reason is Reason.CALL_BUDGET_EXCEEDED
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.51])
+def test_a_turn_behind_the_deadline_is_refused_at_once(seconds: float) -> None:
+    @virtual_time
+    async def scenario() -> None:
+        service = admitting(session_rate=Rate(per_second=2.0, burst=1))
+        await service(child_of("a" * 32), discard)
+        began = clock()
+        late = replace(child_of("a" * 32), deadline=Deadline(began + seconds))
+        if seconds > 0.5:
+            assert await service(late, discard) == Finish()
+        else:
+            assert (await refused(service, late)).reason is Reason.RATE_LIMITED
+            assert clock() == began
+
+    scenario()
+
+
+@virtual_time
+async def test_who_gives_up_waiting_leaves_its_place() -> None:
+    admitted = Admitted()
+    service = admitting(admitted=admitted, session_rate=Rate(per_second=1.0, burst=1))
+    await service(child_of("a" * 32), discard)
+    waiting = asyncio.ensure_future(service(child_of("a" * 32), discard))
+    await asyncio.sleep(0.1)
+    assert admitted == Admitted(children=1)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert admitted == Admitted()
 
 
 @virtual_time
