@@ -21,12 +21,12 @@ from cli.local.sandbox.inside import first_process, hears
 
 # What becomes the process: the kernel kills it with its launcher (PR_SET_PDEATHSIG), so that one that is killed leaves nothing
 # behind, and it is in its control groups before it can start anything. It does so itself, since code between fork and exec is
-# not safe in a launcher that has threads.
+# not safe in a launcher that has threads. The workers' group it hands on, open, as there are no groups to be seen in a sandbox.
 _START = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)
-parent, groups = int(sys.argv[1]), int(sys.argv[2])
-files, command = sys.argv[3 : 3 + groups], sys.argv[3 + groups :]
+parent, workers, groups = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+files, command = sys.argv[4 : 4 + groups], sys.argv[4 + groups :]
 if os.getppid() != parent:
     sys.exit("the launcher has ended")
 for file in files:
@@ -35,6 +35,10 @@ for file in files:
             group.write(str(os.getpid()))
     except OSError as error:
         sys.exit(f"it cannot be bounded by {file}: {error.strerror}")
+if workers:
+    descriptor = os.open(workers, os.O_WRONLY)
+    os.set_inheritable(descriptor, True)
+    command += ["--workers-group", str(descriptor)]
 program = command[0]
 try:
     os.execv(program, command)
@@ -127,7 +131,8 @@ class Supervised:
 
     async def _start(self, log: IO[bytes], entry: Entry) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-c", _START, str(os.getpid()), str(len(entry.files))),
+            *(sys.executable, "-I", "-S", "-c", _START, str(os.getpid())),
+            *(str(entry.workers or ""), str(len(entry.files))),
             *map(str, (*entry.files, *entry.prefix, *self.command.arguments)),
             env={**self.command.environment, **entry.environment},
             cwd=self.command.folder,

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from firebreak.client import Client
 
+from cli.gameday.processes import descendants
 from tests.e2e.instance import ROOT, Instance, wait_for
 
 ROOTS = {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "tmp", "usr"}
@@ -127,8 +128,16 @@ def test_its_whole_service_is_bounded(shipped: Instance) -> None:
     pid = json.loads((shipped.state / "run/python.json").read_text())["pid"]
     groups = [group for line in record.read_text().splitlines() for group in Path(line).glob("python.*")]
     assert groups
-    for group in groups:
+    # Where processes are counted its host has a part of the group, and its zygote and workers another.
+    hosts = [group / "host" if (group / "host").exists() else group for group in groups]
+    for group in hosts:
         assert str(pid) in (group / "cgroup.procs").read_text().split()
+    (workers,) = (group / "workers" for group in groups if (group / "workers").exists())
+    below = {one: Path(f"/proc/{one}/cmdline").read_bytes() for one in descendants(pid)}
+    of_zygote = {one for one, command in below.items() if b"firebreak_runtime.zygote" in command}
+    assert of_zygote
+    assert of_zygote <= {*map(int, (workers / "cgroup.procs").read_text().split())}
+    assert (workers / "pids.max").read_text() == "224\n"
     limits = {
         file.name: file.read_text().strip() for group in groups for file in group.iterdir() if file.name in
         ("memory.limit_in_bytes", "memory.max", "pids.max", "cpu.cfs_quota_us", "cpu.max")

@@ -14,6 +14,7 @@ _PERIOD = 10_000
 """Microseconds after which a share of the CPU begins anew: short, so that who has used it up does not wait for long."""
 WEIGHT = 25
 """Percent of the usual, of all services together or, with systemd, of each: where CPU is short, the gateway comes first."""
+_HOSTS_PART, _MOST_OF_HOST = 4, 32
 _LEAST_QUOTA = 1000
 _LONGEST_PERIOD = 1_000_000
 
@@ -32,14 +33,24 @@ class Bounds:
         period = min(max(_PERIOD, math.ceil(_LEAST_QUOTA / self.cpus)), _LONGEST_PERIOD)
         return max(_LEAST_QUOTA, round(self.cpus * period)), period
 
+    @property
+    def of_workers(self) -> int:
+        """Processes that workers and what they start may be together. A quarter, 32 at most, is left to their host: a host that
+        gets no thread any more answers nobody, and could not end what took them all."""
+        return self.processes - min(self.processes // _HOSTS_PART, _MOST_OF_HOST)
+
 
 @dataclass(frozen=True)
 class Entry:
-    """How a process comes into its group: it writes its id into `files`, or starts with `prefix` in `environment`."""
+    """How a process comes into its group: it writes its id into `files`, or starts with `prefix` in `environment`.
+
+    `workers`, where there is one, is the file of a group inside of it for the host's workers: the host is handed it open.
+    """
 
     files: tuple[Path, ...] = ()
     prefix: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    workers: Path | None = None
 
 
 class Group(Protocol):

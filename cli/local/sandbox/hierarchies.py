@@ -19,6 +19,8 @@ from cli.local.sandbox.cgroups import WEIGHT, Bounds, Entry, Group
 
 Settings = tuple[tuple[str, str], ...]
 PROCS, SUBTREE, HAND_DOWN = "cgroup.procs", "cgroup.subtree_control", "+memory +pids +cpu"
+HOST, WORKERS, HAND_TO_WORKERS = "host", "workers", "+pids"
+"""Groups inside of a service's own: version 2 wants no process beside them."""
 _WEIGHTS = (("cpu.shares", str(1024 * WEIGHT // 100)), ("cpu.weight", str(WEIGHT)))
 """Of all services together, in version 1 and in version 2: there is one of the files, in one of the hierarchies."""
 _TRIAL = Bounds(64 * 1024**2, 1.0, 16)
@@ -70,11 +72,13 @@ class RealTree:
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """`base` is the launcher's own group there. `wish` are settings that a kernel may lack."""
+    """`base` is the launcher's own group there. `wish` are settings that a kernel may lack. `workers` are those of the workers'
+    part of a group; without any there are no parts."""
 
     base: Path
     must: Callable[[Bounds], Settings]
     wish: Callable[[Bounds], Settings]
+    workers: Callable[[Bounds], Settings] = lambda _: ()
 
 
 class Hierarchies:
@@ -117,8 +121,7 @@ class Hierarchies:
             self.group("trial", _TRIAL).enter()
         finally:
             for folder in folders:
-                with contextlib.suppress(OSError):
-                    self._tree.remove(folder / "trial")
+                _is_gone(self._tree, folder / "trial")
 
     def _remove(self, folder: Path) -> bool:
         """Whether it is gone, with all that is in it; what was killed may take a moment. Others' folders are none of its."""
@@ -126,9 +129,9 @@ class Hierarchies:
             return True
         end = time.monotonic() + self._patience
         while True:
-            gone = [_is_gone(self._tree, one) for one in (*self._tree.folders(folder), folder)]
-            if gone[-1] or time.monotonic() > end:
-                return gone[-1]
+            gone = _is_gone(self._tree, folder)
+            if gone or time.monotonic() > end:
+                return gone
             time.sleep(_PAUSE)
 
 
@@ -149,7 +152,20 @@ class FolderGroup:
             for name, value in hierarchy.wish(self._bounds):
                 with contextlib.suppress(OSError):
                     self._tree.write(folder / name, value)
-        return Entry(tuple(folder / PROCS for _, folder in self._folders))
+        parts = [(folder, hierarchy.workers(self._bounds)) for hierarchy, folder in self._folders]
+        files = [self._divided(folder, settings) if settings else folder / PROCS for folder, settings in parts]
+        workers = next((folder / WORKERS / PROCS for folder, settings in parts if settings), None)
+        return Entry(tuple(files), workers=workers)
+
+    def _divided(self, folder: Path, workers: Settings) -> Path:
+        """Makes the two parts of a group; answers how the host comes into its own."""
+        with contextlib.suppress(OSError):  # version 1 has no such file
+            self._tree.write(folder / SUBTREE, HAND_TO_WORKERS)
+        for part, settings in ((HOST, ()), (WORKERS, workers)):
+            self._tree.make(folder / part)
+            for name, value in settings:
+                self._tree.write(folder / part / name, value)
+        return folder / HOST / PROCS
 
     async def leave(self) -> None:
         """What cannot be ended within seconds stays, and is removed at the next start."""
@@ -161,7 +177,9 @@ class FolderGroup:
 
 
 def _is_gone(tree: Tree, folder: Path) -> bool:
-    """Ends all that is in a group, and removes it; False while something is in it, which may have grown meanwhile."""
+    """Ends all that is in a group and its parts, and removes it; False while something is in it, which may have grown."""
+    for part in tree.folders(folder):
+        _is_gone(tree, part)
     with contextlib.suppress(OSError):
         for pid in tree.read(folder / PROCS).split():
             with contextlib.suppress(ProcessLookupError):

@@ -22,7 +22,7 @@ class Mounted:
     def version1(self) -> list[Hierarchy] | None:
         """One for each controller, or None where one of them is not there in version 1."""
         found = [self._base(name) for name in CONTROLLERS]
-        settings = ((_memory1, _memory1_wish), (_pids, _none), (_cpu1, _none))
+        settings = ((_memory1, _memory1_wish), (_pids, _none, _of_workers), (_cpu1, _none))
         bases = [base for base in found if base is not None]
         if len(bases) < len(CONTROLLERS):
             return None
@@ -31,7 +31,7 @@ class Mounted:
     def version2(self) -> list[Hierarchy] | None:
         """The one for all, or None where there is none."""
         base = self._base("")
-        return None if base is None else [Hierarchy(base, _all2, _all2_wish)]
+        return None if base is None else [Hierarchy(base, _all2, _all2_wish, _of_workers)]
 
     def _base(self, controller: str) -> Path | None:
         """The launcher's own group in the hierarchy of `controller`, "" for version 2."""
@@ -71,6 +71,10 @@ def _memory1_wish(bounds: Bounds) -> Settings:
 
 def _pids(bounds: Bounds) -> Settings:
     return (("pids.max", str(bounds.processes)),)
+
+
+def _of_workers(bounds: Bounds) -> Settings:
+    return (("pids.max", str(bounds.of_workers)),)
 
 
 def _cpu1(bounds: Bounds) -> Settings:

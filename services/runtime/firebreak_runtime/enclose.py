@@ -42,10 +42,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Enclosed:
-    """`promises` are claimed from now on; `missing` names promises that are not, each with the reason for people."""
+    """`promises` are claimed from now on; `missing` names promises that are not, each with the reason for people. `counted`:
+    processes are bounded from within, whoever promises that."""
 
     promises: tuple[str, ...]
     missing: Mapping[str, str]
+    counted: bool = False
 
 
 class CannotEnclose(Exception):
@@ -72,8 +74,8 @@ def enclose(plan: Plan) -> Enclosed:
     lacking = [f"{promise}: {why}" for promise, why in missing.items() if promise != "tasks"]
     if plan.required and lacking:
         raise CannotEnclose("; ".join(lacking))
-    held = (promise for promises, _ in walls for promise in promises if promise not in missing)
-    return Enclosed(tuple(promise for promise in held if promise != "tasks"), missing)
+    held = [promise for promises, _ in walls for promise in promises if promise not in missing]
+    return Enclosed(tuple(promise for promise in held if promise != "tasks"), missing, "tasks" in held)
 
 
 def _why_not(build: _Build, plan: Plan) -> str:

@@ -38,6 +38,8 @@ class Surroundings:
     workers may change files, none where nothing restricts them. `tls` is of the host's listener, `gateway_tls` of the workers'
     way to the gateway. `reads` are paths beside the service's own, and `platform` names of environment variables ("NAME*" for
     all that begin so), that are there wherever it runs. `network_policy` says that a policy, no namespace, bounds its network.
+    `workers_group` is the descriptor of the control group for zygote and workers, `processes` the bound of all processes from
+    which on these start no more; None and 0 where there is no such thing.
     """
 
     service: ServiceFile
@@ -54,10 +56,14 @@ class Surroundings:
     reads: tuple[str, ...] = ()
     platform: tuple[str, ...] = ()
     network_policy: bool = False
+    workers_group: int | None = None
+    processes: int = 0
 
     def command(self) -> list[str]:
         options = [("--service", self.service.folder), ("--gateway", self.gateway), ("--token-file", self.token_file)]
         options += [("--writable", folder) for folder in self.writable]
+        options += [("--processes", self.processes)] if self.processes else []
+        options += [("--group", self.workers_group)] if self.workers_group is not None else []
         if self.gateway_tls is not None:
             options += [(f"--gateway-{name}", file) for name, file in self.gateway_tls.files().items()]
         return [*self.zygote, *(str(part) for option in options for part in option)]
@@ -87,7 +93,8 @@ class Generation:
         self._once = once
         self._log = log
         self._changed = changed
-        self._zygote = Zygote(around.command(), around.variables(os.environ), log)
+        group = () if around.workers_group is None else (around.workers_group,)
+        self._zygote = Zygote(around.command(), around.variables(os.environ), log, group)
         self._pool: Pool[WorkerProcess] | None = None
         self.description = b""
         self.dispatch: Dispatch | None = None

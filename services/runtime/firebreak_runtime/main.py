@@ -100,6 +100,8 @@ def _surroundings(
         reads=tuple(options.reads),
         platform=tuple(options.variable),
         network_policy=options.network_policy,
+        workers_group=options.workers_group,
+        processes=service.processes_of_workers if built.counted else 0,
     )
 
 

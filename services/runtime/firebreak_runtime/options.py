@@ -98,6 +98,12 @@ def _add_walls(parser: argparse.ArgumentParser) -> None:
         metavar="PORT",
         help="TCP port that may be connected to beside that of --gateway, such as 53 for names",
     )
+    parser.add_argument(
+        "--workers-group",
+        type=int,
+        metavar="FD",
+        help="open cgroup.procs of the control group that workers shall be in, apart from their host",
+    )
     _add_platform(parser)
     parser.add_argument("--egress", type=_unix, default="", help='"unix:PATH" of the egress proxy')
     parser.add_argument("--secrets", default="", help="folder of the service's secrets")

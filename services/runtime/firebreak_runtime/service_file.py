@@ -66,6 +66,12 @@ class ServiceFile:
     processes: int = 256
     scratch: int = 64 * 1024**2
 
+    @property
+    def processes_of_workers(self) -> int:
+        """The number of all processes from which on only the host gets more: a quarter, 32 at most, is left to it. A host that
+        gets no thread any more answers nobody, and could not end what took them all."""
+        return self.processes - min(self.processes // 4, 32)
+
 
 def read_service_file(folder: Path) -> ServiceFile:
     """The service in `folder`. Raises ServiceFileError that names file, line and key of everything that is wrong."""

@@ -40,12 +40,14 @@ _PAST_THE_PROXY = "without Landlock's rules for connections (Linux 6.7) the egre
 @dataclass(frozen=True)
 class Walls:
     """The promises that somebody `claimed`, those of them that are the host's `own` work, why others are `missing`, and which
-    of the claimed are `untrue` as could be seen before the host had walls of its own; reasons are words for people."""
+    of the claimed are `untrue` as could be seen before the host had walls of its own; reasons are words for people. `counted`:
+    the host bounds processes itself."""
 
     claimed: frozenset[str] = frozenset()
     own: frozenset[str] = frozenset()
     missing: Mapping[str, str] = field(default_factory=dict)
     untrue: Mapping[str, str] = field(default_factory=dict)
+    counted: bool = False
 
 
 def found_untrue(promised: Iterable[str]) -> dict[str, str]:
@@ -68,7 +70,7 @@ def walls(
     if proxied and "network" in claimed and not _bounds_connections(enclosed):
         claimed.remove("network")
         missing["network"] = _PAST_THE_PROXY
-    return Walls(frozenset(claimed), frozenset(enclosed.promises), missing, untrue or {})
+    return Walls(frozenset(claimed), frozenset(enclosed.promises), missing, untrue or {}, enclosed.counted)
 
 
 def _bounds_connections(enclosed: Enclosed) -> bool:

@@ -8,6 +8,7 @@ import asyncio
 import faulthandler
 import gc
 import os
+import resource
 import socket
 import sys
 import time
@@ -18,6 +19,7 @@ from firebreak_runtime import control, process
 from firebreak_runtime.cause import full_text, safe_cause
 from firebreak_runtime.confine import memory_in_use
 from firebreak_runtime.errors import LoadError
+from firebreak_runtime.limits import limit
 from firebreak_runtime.nursery import Nursery
 from firebreak_runtime.served import GatewayTls, Served, WorkerEnv
 from firebreak_runtime.service_file import ServiceFile, read_service_file
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str], load: Load) -> int:
     sock = socket.socket(fileno=options.control)
     sock.set_inheritable(False)
     _log_by_line()
+    _leave_room(options.processes, options.group)
     try:
         service = read_service_file(options.service)
         served = _loaded(service, load)
@@ -59,9 +62,29 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--writable", action="append", default=[], help="folder in which workers may change files")
     for name in ("ca", "certificate", "key"):
         parser.add_argument(f"--gateway-{name}", type=Path, help="PEM file of the way to the gateway")
+    parser.add_argument(
+        "--processes", type=int, default=0, help="bound of all processes from which on none is started here"
+    )
+    parser.add_argument("--group", type=int, help="open cgroup.procs of the control group to be in")
     parser.add_argument("--control", type=int, required=True, help="descriptor of the control socket")
     parser.add_argument("--parent", type=int, required=True, help="process id of the host")
     return parser.parse_args(arguments)
+
+
+def _leave_room(processes: int, group: int | None) -> None:
+    """Before a line of foreign code: however many processes that starts, the host can start some, and threads, as well."""
+    if processes:
+        limit(resource.RLIMIT_NPROC, processes)
+    if group is None:
+        return
+    try:
+        os.write(group, b"0")
+    except (
+        OSError
+    ) as error:  # before Linux 5.16 a sandbox that sees no groups cannot move; the service's own bound holds
+        print(f"workers are in one control group with their host: {error.strerror}", file=sys.stderr)
+    finally:
+        os.close(group)
 
 
 def _log_by_line() -> None:

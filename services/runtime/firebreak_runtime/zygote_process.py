@@ -61,9 +61,12 @@ def environment(own: Mapping[str, str], service: Sequence[tuple[str, str]]) -> d
 
 
 class Zygote:
-    """A running zygote. `loaded` ends with LoadFailed where the object cannot be loaded, `ended` with words for how."""
+    """A running zygote. `loaded` ends with LoadFailed where the object cannot be loaded, `ended` with words for how.
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], log: Log) -> None:
+    It inherits the descriptors `handed` beside its own.
+    """
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], log: Log, handed: Sequence[int] = ()) -> None:
         self._loop = asyncio.get_running_loop()
         self._log = log
         self._statuses: dict[int, asyncio.Future[int]] = {}
@@ -74,7 +77,7 @@ class Zygote:
         self._sock, theirs = control.pair()
         self._sock.setblocking(False)
         with theirs:
-            self._start(command, env, theirs)
+            self._start(command, env, theirs, handed)
         self._loop.add_reader(self._sock, self._readable)
         self._pidfd = os.pidfd_open(self.pid)
         self._loop.add_reader(self._pidfd, self._gone)
@@ -83,7 +86,9 @@ class Zygote:
     def pid(self) -> int:
         return self._process.pid
 
-    def _start(self, command: Sequence[str], env: Mapping[str, str], theirs: socket.socket) -> None:
+    def _start(
+        self, command: Sequence[str], env: Mapping[str, str], theirs: socket.socket, handed: Sequence[int]
+    ) -> None:
         reading, writing = os.pipe()
         # The kernel ends the zygote with the thread that starts it, so this runs in the main thread.
         arguments = [*command, "--control", str(theirs.fileno()), "--parent", str(os.getpid())]
@@ -93,7 +98,7 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *handed),
                 env=dict(env),
                 start_new_session=True,
             )

@@ -47,6 +47,38 @@ told['made'] = len(children)
     assert told["made"] < 16
 
 
+async def test_processes_of_workers_leave_some_to_the_host(bounded: Box) -> None:
+    """As the zygote does, a child enters the workers' group, and then forks for as long as it can."""
+    code = """
+import signal
+
+def made():
+    count = 0
+    try:
+        for _ in range(64):
+            if not os.fork():
+                signal.pause()
+            count += 1
+    except OSError:
+        pass
+    return count
+
+told['divided'] = '--workers-group' in sys.argv
+if told['divided']:
+    group = int(sys.argv[sys.argv.index('--workers-group') + 1])
+    if not (child := os.fork()):
+        os.write(group, b'0')
+        os._exit(made())
+    told['workers'] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    told['host'] = made()
+"""
+    told = await bounded.tell(code, sandbox={"processes": 32})
+    if not told["divided"]:
+        pytest.skip("the groups of systemd have no part for workers")
+    assert told["workers"] == 23, "24 with the child itself"
+    assert 0 < told["host"] < 32 - 23
+
+
 async def test_the_share_of_the_cpu_is_bounded(bounded: Box) -> None:
     code = """
 import time

@@ -85,7 +85,7 @@ def _enclose(plan: dict[str, Any]) -> dict[str, Any]:
         enclosed = enclose(Plan(**_frozen(plan)))
     except CannotEnclose as error:
         return {"refused": str(error)}
-    return {"promises": enclosed.promises, "missing": dict(enclosed.missing)}
+    return {"promises": enclosed.promises, "missing": dict(enclosed.missing), "counted": enclosed.counted}
 
 
 def _frozen(values: dict[str, Any]) -> dict[str, Any]:

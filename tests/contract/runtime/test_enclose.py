@@ -309,9 +309,11 @@ def test_the_bound_of_processes_is_claimed_where_it_binds(who: dict[str, int]) -
         pytest.skip("this machine gives its users no namespaces of their own")
     if who or os.getuid() != 0:
         assert "tasks" not in told["missing"]
+        assert told["counted"]
         assert (told["fork_until 250"], told["fork_until 50"]) == ("EAGAIN", "worked")
     else:
         assert "root" in told["missing"]["tasks"]
+        assert not told["counted"]
         assert told["fork_until 250"] == "worked"
 
 

@@ -165,13 +165,14 @@ def test_a_launcher_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> N
 class FileGroup:
     """A group that is a file; tells when it is entered and left."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, workers: Path | None = None) -> None:
         self.file = file
+        self.workers = workers
         self.told: list[str] = []
 
     def enter(self) -> Entry:
         self.told.append("enter")
-        return Entry((self.file,), ("/usr/bin/env",), {"FROM": "the group"})
+        return Entry((self.file,), ("/usr/bin/env",), {"FROM": "the group"}, self.workers)
 
     async def leave(self) -> None:
         self.told.append("leave")
@@ -189,6 +190,19 @@ async def test_it_is_in_its_group_before_it_becomes_what_it_is_to_be(tmp_path: P
     pid, *origin, procs = (tmp_path / "x.log").read_text().splitlines()[0].split()
     assert (pid, " ".join(origin)) == (procs, "the group")
     assert group.told[:4] == ["enter", "leave", "enter", "leave"]
+
+
+async def test_it_is_handed_the_way_into_the_group_of_its_workers(tmp_path: Path) -> None:
+    (tmp_path / "workers").touch()
+    group = FileGroup(tmp_path / "procs", tmp_path / "workers")
+    code = "import os, sys; assert sys.argv[1] == '--workers-group'; os.write(int(sys.argv[2]), b'entered')"
+    process = Supervised(Command("x", [sys.executable, "-c", code], {}, tmp_path, group), tmp_path / "x.log")
+    task = asyncio.create_task(process.run())
+    await until(lambda: process.restarts)
+    await process.stop(1.0)
+    await task
+    assert process.exit_code == 0
+    assert (tmp_path / "workers").read_text() == "entered"
 
 
 async def test_one_that_cannot_be_bounded_is_not_started(tmp_path: Path) -> None:

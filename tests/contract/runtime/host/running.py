@@ -75,7 +75,10 @@ class HostProcess:
         arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         with (self.folder / "log").open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", *command, *arguments], stderr=log, env={**os.environ, **(environment or {})}
+                [sys.executable, "-I", *command, *arguments],
+                stderr=log,
+                env={**os.environ, **(environment or {})},
+                pass_fds=[options["workers-group"]] if "workers-group" in options else [],
             )
 
     def stop(self) -> set[int]:

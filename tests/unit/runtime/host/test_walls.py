@@ -22,6 +22,8 @@ def test_a_host_claims_nothing_by_itself() -> None:
 
 def test_what_was_promised_and_what_the_host_has_built_are_claimed() -> None:
     enclosed = Enclosed(("limits", "landlock"), {"syscalls": "no filter", "tasks": "root"})
+    assert not walls((), enclosed).counted
+    assert walls((), Enclosed((), {}, counted=True)).counted
     built = walls(("files", "tasks"), enclosed)
     assert built.claimed == {"files", "tasks", "limits", "landlock"}
     assert built.own == {"limits", "landlock"}
@@ -128,6 +130,12 @@ def test_a_service_does_not_get_around_the_proxy_by_its_settings_and_without_one
 def test_a_zygote_is_told_where_workers_may_write() -> None:
     around = Surroundings(SERVICE, "g", Path("t"), ("zygote",), writable=("/tmp", "/dev/shm"))
     assert around.command()[-4:] == ["--writable", "/tmp", "--writable", "/dev/shm"]
+
+
+def test_a_zygote_is_told_what_to_leave_to_its_host() -> None:
+    around = Surroundings(SERVICE, "g", Path("t"), ("zygote",), workers_group=0, processes=48)
+    assert around.command()[-4:] == ["--processes", "48", "--group", "0"]
+    assert not {"--processes", "--group"} & {*Surroundings(SERVICE, "g", Path("t"), ("zygote",)).command()}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from firebreak_runtime.service_file import ServiceFile
 
 from cli.local.sandbox.cgroups import Bounds, Unbounded
 from cli.local.sandbox.hierarchies import Hierarchies, Hierarchy
@@ -33,6 +34,49 @@ def test_a_group_is_made_with_its_bounds_and_entered_by_its_procs(tree: MemoryTr
     entry = groups.group("x.1", BOUNDS).enter()
     assert entry.files == (X1 / "cgroup.procs",)
     assert (tree.files[X1 / "max"], tree.files[X1 / "swap"]) == ("1024", "0")
+
+
+@pytest.fixture
+def divided(tree: MemoryTree, tmp_path: Path) -> Hierarchies:
+    """Groups in two hierarchies, one of which has a part for workers."""
+    tree.groups.add(Path("/cg/pids"))
+    bounded = Hierarchy(
+        Path("/cg/pids"), lambda _: (), lambda _: (), lambda bounds: (("pids.max", str(bounds.of_workers)),)
+    )
+    groups = Hierarchies(
+        tree, [Hierarchy(BASE, lambda _: (), lambda _: ()), bounded], "i", tmp_path / "cgroups", patience=0.02
+    )
+    groups.try_out()
+    return groups
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_workers_have_a_part_of_their_own(tree: MemoryTree, divided: Hierarchies, version: int) -> None:
+    if version == 1:
+        tree.absent.add("cgroup.subtree_control")
+    entry = divided.group("x.1", Bounds(1024, 1.0, 64)).enter()
+    x1 = Path("/cg/pids/firebreak-i/x.1")
+    assert entry.files == (X1 / "cgroup.procs", x1 / "host/cgroup.procs")
+    assert entry.workers == x1 / "workers/cgroup.procs"
+    assert tree.files[x1 / "workers/pids.max"] == "48"
+    assert tree.files.get(x1 / "cgroup.subtree_control") == {1: None, 2: "+pids"}[version]
+
+
+async def test_a_group_goes_with_its_parts(tree: MemoryTree, divided: Hierarchies) -> None:
+    assert tree.folders(Path("/cg/pids/firebreak-i")) == [], "nothing of the one that was tried is left"
+    group = divided.group("x.1", BOUNDS)
+    group.enter()
+    x1 = Path("/cg/pids/firebreak-i/x.1")
+    tree.inside |= {x1 / "host": [7], x1 / "workers": [8, 9]}
+    await group.leave()
+    assert sorted(tree.killed) == [7, 8, 9]
+    assert not tree.groups & {x1, X1}
+
+
+@pytest.mark.parametrize(("processes", "workers"), [(16, 12), (64, 48), (128, 96), (129, 97), (256, 224)])
+def test_a_quarter_of_the_processes_32_at_most_is_the_hosts(processes: int, workers: int) -> None:
+    assert Bounds(1, 1.0, processes).of_workers == workers
+    assert ServiceFile(Path(), "x", "tool", "1", "m:x", processes=processes).processes_of_workers == workers
 
 
 def test_what_a_kernel_lacks_is_gone_without_and_what_is_needed_is_not(tree: MemoryTree, tmp_path: Path) -> None:
@@ -78,7 +122,7 @@ async def test_a_group_that_does_not_go_is_not_waited_for_for_ever(tree: MemoryT
     groups.try_out()
     group = groups.group("x.1", BOUNDS)
     group.enter()
-    tree.groups.add(X1 / "own")
+    tree.inside[X1], tree.stubborn = [7], {7}
     await group.leave()
     assert X1 in tree.groups
 
@@ -98,10 +142,11 @@ def test_what_a_killed_launcher_left_is_removed_wherever_it_was(tree: MemoryTree
 def test_what_cannot_be_removed_is_remembered_for_the_next_start(tree: MemoryTree, tmp_path: Path) -> None:
     groups = made(tree, tmp_path, 0.02)
     groups.try_out()
-    tree.groups |= {X1, X1 / "own"}
+    tree.groups.add(X1)
+    tree.inside[X1], tree.stubborn = [7], {7}
     groups.clear()
     assert (tmp_path / "cgroups").read_text() == f"{X1.parent}\n"
-    tree.groups.remove(X1 / "own")
+    tree.stubborn.clear()
     groups.clear()
     assert X1.parent not in tree.groups
 

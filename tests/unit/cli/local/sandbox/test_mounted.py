@@ -28,6 +28,7 @@ def test_version_1_has_a_group_for_each_controller() -> None:
         {"pids.max": "16"},
         {"cpu.cfs_period_us": "10000", "cpu.cfs_quota_us": "15000"},
     ]
+    assert [dict(one.workers(BOUNDS)) for one in found] == [{}, {"pids.max": "12"}, {}]
     assert ("memory.memsw.limit_in_bytes", "1024") in found[0].wish(BOUNDS)
 
 
@@ -37,6 +38,7 @@ def test_version_2_has_one_for_all() -> None:
     (found,) = mounted.version2() or []
     assert found.base == Path("/sys/fs/cgroup/user.slice/app.slice")
     assert dict(found.must(BOUNDS)) == {"memory.max": "1024", "pids.max": "16", "cpu.max": "15000 10000"}
+    assert dict(found.workers(BOUNDS)) == {"pids.max": "12"}
     assert dict(found.wish(BOUNDS)) == {"memory.swap.max": "0"}
 
 

@@ -19,6 +19,7 @@ class MemoryTree:
         self.absent: set[str] = set()
         self.refused: set[str] = set()
         self.killed: list[int] = []
+        self.stubborn: set[int] = set()
 
     def make(self, folder: Path) -> None:
         if "mkdir" in self.refused or folder.parent not in self.groups:
@@ -50,5 +51,5 @@ class MemoryTree:
     def kill(self, pid: int) -> None:
         self.killed.append(pid)
         for pids in self.inside.values():
-            if pid in pids:
+            if pid in pids and pid not in self.stubborn:
                 pids.remove(pid)
