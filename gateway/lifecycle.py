@@ -17,16 +17,16 @@ _FAREWELL = 1.0
 """Seconds for the last answers to reach their callers after the calls have ended."""
 
 _LULL = 0.25
-"""Seconds without a call after which the listeners close. What gRPC has received and not yet handed on it drops then, as
-CANCELLED and unrecorded: so everybody who calls must have been refused, and turned elsewhere, before."""
+"""Seconds without a call after which the listeners close, and connections end. A call that comes in that very moment finds its
+connection gone: so everybody who calls must have been refused, and turned elsewhere, before."""
 
 _CROWD = 1.5
-"""Seconds after which they close all the same, right behind a call: there the next one is farthest away."""
+"""Seconds after which they close all the same."""
 
 _JOURNAL = 10.0
 """Seconds for the journal to write what it holds: enough for a slow disk, and an end for one that hangs."""
 
-AFTERWARDS = _CROWD + _LULL + 2 * _FAREWELL + _JOURNAL
+AFTERWARDS = _CROWD + 2 * _FAREWELL + _JOURNAL
 """Seconds that the gateway may take to end once calls have had their time; the record's last spans come on top."""
 
 
@@ -96,17 +96,15 @@ async def _drain(parts: Parts, seconds: float) -> None:
     except TimeoutError:
         _log.warning("%d calls did not end in time and are cut off", len(parts.progress.running))
     await _refuse(parts.progress.running)
-    await asyncio.gather(*(bound.server.stop(_FAREWELL) for bound in parts.servers))
+    await asyncio.gather(*(bound.stop(_FAREWELL) for bound in parts.servers))
 
 
 async def _refuse(running: Running) -> None:
-    """Until no call comes any more, or for `_CROWD` and to the next call."""
+    """Until no call comes any more, or for `_CROWD`."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_CROWD):
             while await running.next(_LULL):
                 pass
-            return
-    await running.next(_LULL)
 
 
 async def _end(parts: Parts, background: set[asyncio.Task[None]]) -> None:

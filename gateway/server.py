@@ -21,6 +21,7 @@ from gateway.core.deadline import NEVER, Deadline
 from gateway.delivery import Requests, Unread
 from gateway.errors import CallError, Code, Reason
 from gateway.exchange import ContextExchange
+from gateway.hang_up import hang_up
 from gateway.local_services import unknown_method, without_request
 from gateway.ports import Clock
 from gateway.routes import Kind, Method, unknown
@@ -202,10 +203,16 @@ async def _nothing(_message: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A server that holds its address; `port` is 0 for a unix socket."""
+    """A server that holds its address; `port` is 0 for a unix socket, whose `path` is "" for a port."""
 
     server: grpc.aio.Server
     port: int
+    path: str = ""
+
+    async def stop(self, grace: float) -> None:
+        """Ends its connections, so that nobody who did not cancel is told CANCELLED; after `grace` seconds what still runs."""
+        hang_up(self.port, self.path)
+        await self.server.stop(grace)
 
 
 def make_server(listener: Listener, edge: Edge, limits: ServerLimits, credentials: Any | None) -> Bound:
@@ -222,7 +229,8 @@ def make_server(listener: Listener, edge: Edge, limits: ServerLimits, credential
             port = server.add_secure_port(listener.address, credentials)
     except RuntimeError as error:
         raise OSError(f"cannot listen on {listener.address}") from error
-    return Bound(server, 0 if listener.address.startswith("unix:") else port)
+    path = listener.address.removeprefix("unix:")
+    return Bound(server, port) if path == listener.address else Bound(server, 0, path)
 
 
 async def _end(context: Any, call: Call, finish: Finish) -> None:

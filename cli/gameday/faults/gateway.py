@@ -69,7 +69,7 @@ async def _ended(scene: Scene, name: str, number: signal.Signals, answers: list[
 
 async def _back(scene: Scene, began: float) -> float | None:
     """Seconds until a call is answered; those before it may find a closed door, one that closes, or nobody ready behind it."""
-    wanted = (*TURNED_AWAY, "UNAVAILABLE TARGET_NOT_READY", "CANCELLED")
+    wanted = (*TURNED_AWAY, "UNAVAILABLE TARGET_NOT_READY")
     while time.monotonic() < began + BACK:
         if (answer := await scene.call(*ADDITION, wanted=wanted, timeout=2.0, arrived=False)).code == "OK":
             return answer.at - began

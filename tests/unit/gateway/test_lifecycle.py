@@ -42,7 +42,7 @@ def parts(told: list[str], **replaced: Callable[[], Awaitable[None]]) -> Any:
         reload=SimpleNamespace(run=runs["configuration"]),
         upstream=SimpleNamespace(close=_at_once),
         public=SimpleNamespace(start=replaced.get("start", _at_once), drain=_at_once),
-        servers=(SimpleNamespace(server=SimpleNamespace(start=_at_once, stop=stop)),),
+        servers=(SimpleNamespace(server=SimpleNamespace(start=_at_once), stop=stop),),
         admin=SimpleNamespace(run=runs["admin"], stop=lambda: None),
         record=SimpleNamespace(close=tells("record closed")),
         journal=SimpleNamespace(start=tells("journal started"), close=tells("journal closed")),
