@@ -34,7 +34,7 @@ class Running:
         self._runner.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One day for the rows that were selected: the instance which they share serves what they need and nothing else."""
     chosen = [
