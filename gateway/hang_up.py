@@ -18,13 +18,21 @@ def hang_up(port: int, path: str) -> int:
     up; whoever calls must not take it so. A connection that ends says UNAVAILABLE: nobody has answered.
     """
     ended = 0
-    for link in _DESCRIPTORS.iterdir():
+    for link in _descriptors():
         # Others may close it meanwhile. Of a copy it is certain what it is; the listener has no peer and refuses.
         with contextlib.suppress(OSError):
             if link.is_socket():
                 with socket.socket(fileno=os.dup(int(link.name))) as connection:
                     ended += _end(connection, port, path)
     return ended
+
+
+def _descriptors() -> list[Path]:
+    """None where they cannot be listed, as when none is left to list them with: gRPC ends connections in its own way then."""
+    try:
+        return list(_DESCRIPTORS.iterdir())
+    except OSError:
+        return []
 
 
 def _end(connection: socket.socket, port: int, path: str) -> bool:

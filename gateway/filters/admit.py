@@ -82,7 +82,8 @@ def admit(
         assert call.session is not None  # Authenticate comes first
         if call.session.depth > 0:
             # Last: only a call that is let in is one that was made.
-            await _take_turn(call, sessions.of(call.session.id, clock()), admission, clock())
+            now = clock()
+            await _take_turn(call, sessions.of(call.session.id, now), admission, now)
 
     def wrap(inner: Service) -> Service:
         async def admitting(call: Call, send: Send) -> Finish:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import threading
 import time
@@ -89,12 +90,25 @@ async def test_only_connections_to_the_listener_end(tmp_path: Path) -> None:
         assert len(running) == 0
 
 
+async def test_without_a_descriptor_left_to_look_the_listener_stops_all_the_same() -> None:
+    bounds = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with listening(Chain(echo), "127.0.0.1:0") as bound:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, bounds[1]))
+        try:
+            await bound.stop(1.0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, bounds)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", bound.port), 10).close()
+
+
 def test_a_listener_goes_on_and_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, (tmp_path / "file").open("w") as file:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as client, listener.accept()[0]:
             assert hang_up(port, "") == 1
             assert client.recv(1) == b""
-        with socket.create_connection(("127.0.0.1", port)):
-            assert listener.accept()[0].close() is None
+        listener.settimeout(10)
+        with socket.create_connection(("127.0.0.1", port)) as client, listener.accept()[0] as connection:
+            assert connection.getpeername() == client.getsockname()
         assert file.write("whole") == 5

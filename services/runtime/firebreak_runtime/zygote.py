@@ -79,9 +79,8 @@ def _leave_room(processes: int, group: int | None) -> None:
         return
     try:
         os.write(group, b"0")
-    except (
-        OSError
-    ) as error:  # before Linux 5.16 a sandbox that sees no groups cannot move; the service's own bound holds
+    except OSError as error:
+        # Before Linux 5.16 who sees no groups in a sandbox cannot move. The bound of the whole service holds all the same.
         print(f"workers are in one control group with their host: {error.strerror}", file=sys.stderr)
     finally:
         os.close(group)
