@@ -31,12 +31,22 @@ def _parent(stat: Path) -> int:
 
 def workers(pid: int) -> set[int]:
     """The worker processes below `pid`: forks of the zygote, so that each has its parent's command line."""
-    found = set()
+    return {one for one, worker in _running(pid).items() if worker}
+
+
+def standing(pid: int) -> set[int]:
+    """The processes below `pid` that are to outlive every call: all but the workers and what is about to be gone."""
+    return {one for one, worker in _running(pid).items() if not worker}
+
+
+def _running(pid: int) -> dict[int, bool]:
+    """Whether each process below `pid` is a worker. Who has given back its memory, or waits to be reaped, has no command line
+    any more and is left out: what it was cannot be told."""
+    found = {}
     for one in descendants(pid):
         with suppress(OSError):
-            own = _command_line(one)
-            if b"zygote" in own and own == _command_line(_parent(Path(f"/proc/{one}/stat"))):
-                found.add(one)
+            if own := _command_line(one):
+                found[one] = b"zygote" in own and own == _command_line(_parent(Path(f"/proc/{one}/stat")))
     return found
 
 

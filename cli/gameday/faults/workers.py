@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.gameday.calls import Running
 from cli.gameday.fault import Answer, Fault, Seen, Setting
-from cli.gameday.processes import alive, descendants
+from cli.gameday.processes import alive, descendants, standing
 from cli.gameday.scene import Scene
 
 HAVOC = Setting(services=("havoc",))
@@ -154,13 +154,13 @@ async def _attempts(scene: Scene, answer: Answer, wanted: int, what: str) -> tup
 async def memory(scene: Scene) -> Seen:
     """One call takes all that its worker may have; the one beside it, and host and zygote, go on."""
     host = scene.instance.pid("havoc")
-    others = descendants(host) - scene.workers("havoc")
+    others = standing(host)
     neighbour = scene.begin("havoc", {"do": "nap"}, timeout=3.0)
     answer = await scene.call("havoc", {"do": "memory"}, timeout=5.0, wanted="RESOURCE_EXHAUSTED MEMORY_EXCEEDED")
     await neighbour.answer()
     back = await scene.healthy("havoc", NOTHING)
-    died = [pid for pid in (host, *others) if not alive(pid)]
-    return Seen((answer,), back, problems=("more than the worker died",) if died else ())
+    died = [f"more than the worker died: process {pid}" for pid in (host, *others) if not alive(pid)]
+    return Seen((answer,), back, problems=tuple(died))
 
 
 FAULTS = (

@@ -26,8 +26,9 @@ PONG = 0.25
 """Seconds that an event loop with other calls on it gets to answer a ping."""
 DRAIN = 5.0
 """Seconds that the neighbours of a call that does not end get to finish."""
-STATUS = 0.1
-"""Seconds that the zygote gets to report how a worker ended."""
+STATUS = 0.3
+"""Seconds that the zygote gets to report how a worker ended; it needs a few milliseconds unless both have no CPU to run on.
+Without its report a call that died of memory is told that its process ended, which asks for another remedy."""
 
 
 class State(Enum):

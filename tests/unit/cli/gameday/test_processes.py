@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.gameday.processes import Watch, alive, descendants, memory, workers
+from cli.gameday.processes import Watch, alive, descendants, memory, standing, workers
 
 FORKS = """
 import os, sys
@@ -37,6 +37,14 @@ def test_forks_of_a_zygote_are_workers_and_nothing_else_is(parent: subprocess.Po
     (fork,) = descendants(parent.pid)
     assert workers(parent.pid) == {fork}
     assert {parent.pid, fork} & workers(os.getpid()) == {fork}
+    assert {parent.pid, fork} & standing(os.getpid()) == {parent.pid}
+
+
+def test_what_has_ended_and_is_not_reaped_yet_does_not_stand(parent: subprocess.Popen[bytes]) -> None:
+    parent.kill()
+    os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WNOWAIT)
+    assert parent.pid in descendants(os.getpid())
+    assert parent.pid not in standing(os.getpid()) | workers(os.getpid())
 
 
 async def test_the_end_of_a_process_is_noted_when_it_happens(parent: subprocess.Popen[bytes]) -> None:
