@@ -13,7 +13,7 @@ from cli.chart.service import Described, mapping
 from cli.chart.text import ChartError, Section, as_text, own
 from gateway.adapters.config_files import Loaded
 from gateway.adapters.policy.bundle import policy_files, read_bundle
-from gateway.config import Admission
+from gateway.config import Admission, Rate
 from gateway.policy import PolicyError
 
 MOST = 1024**2
@@ -21,7 +21,7 @@ MOST = 1024**2
 
 DERIVED = frozenset({"image", "services", "policies", "admission", "journal"})
 
-_CARRIED = {"in_flight", "principal_rate"}
+_CARRIED = {"in_flight", "principal_rate", "max_depth", "session_calls", "session_rate"}
 
 _PATH = re.compile(r"(?=.{1,200}$)[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
@@ -30,7 +30,9 @@ Made by `firebreak chart gateway` from firebreak.yaml and what it names: edit th
 here of other things stays. `firebreak chart gateway --check` says whether this is as it would be made now.
 EDIT: set serviceAccounts.issuer and .jwks of your cluster, here or in a file of your own."""
 _POLICIES = "The policy by file. Its tests are among it: they must pass on the engine in use before it is in force."
-_ADMISSION = "Calls at once in one replica, and calls of one principal; in_flight and principal_rate of firebreak.yaml."
+_ADMISSION = (
+    "What one replica takes at once, from one principal and within one session; as `admission` of firebreak.yaml."
+)
 _JOURNAL = """\
 EDIT: a pod's disk keeps no journal, so name the Secret of a PostgreSQL (postgresql.urlSecret). A mode of "" is best-effort
 with it and none without; it is required where journal.mode of firebreak.yaml is."""
@@ -88,8 +90,17 @@ def _fits(what: str, texts: Iterable[str]) -> None:
 
 
 def _admission(config: Admission) -> dict[str, Any]:
-    rate = config.principal_rate
-    return {"inFlight": config.in_flight, "principalRate": {"perSecond": rate.per_second, "burst": rate.burst}}
+    return {
+        "inFlight": config.in_flight,
+        "principalRate": _rate(config.principal_rate),
+        "maxDepth": config.max_depth,
+        "sessionCalls": config.session_calls,
+        "sessionRate": _rate(config.session_rate),
+    }
+
+
+def _rate(rate: Rate) -> dict[str, Any]:
+    return {"perSecond": rate.per_second, "burst": rate.burst}
 
 
 def _mode(loaded: Loaded, kept: Mapping[str, Any]) -> Any:

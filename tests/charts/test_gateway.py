@@ -15,7 +15,7 @@ from gateway.adapters.config_files import Loaded, load
 from gateway.adapters.telemetry import batches
 from gateway.adapters.telemetry.lines import LineWriter
 from gateway.adapters.telemetry.recorder import make_record
-from gateway.config import Telemetry
+from gateway.config import Admission, Rate, Telemetry
 from tests.charts.cases import EGRESS, GATEWAY, KEYS, TLS
 from tests.charts.helpers import Object, ci, ci_values, container, containers, one, refusal, render
 from tests.charts.network import matches
@@ -152,6 +152,23 @@ def test_connections_have_an_age_so_that_clients_spread_over_pods_that_were_adde
     ages = [loaded(objects(over), tmp_path).config.listeners[0].connection_age for over in ({}, {"connectionAge": 10})]
     assert ages == [300, 10]
     assert "connectionAge" in refusal("gateway", ci_values("gateway", "minimal"), {"connectionAge": 9})
+
+
+def test_what_is_taken_at_once_is_as_the_values_say(tmp_path: Path):
+    def admission(over: Any) -> Any:
+        return loaded(objects(over), tmp_path).config.admission
+
+    assert admission({}) == Admission()
+    said = {
+        "inFlight": 7,
+        "principalRate": {"perSecond": 0.5, "burst": 2},
+        "maxDepth": 0,
+        "sessionCalls": 9,
+        "sessionRate": {"perSecond": 12.5, "burst": 6},
+    }
+    found = admission({"admission": said})
+    assert (found.in_flight, found.max_depth, found.session_calls) == (7, 0, 9)
+    assert (found.principal_rate, found.session_rate) == (Rate(per_second=0.5, burst=2), Rate(per_second=12.5, burst=6))
 
 
 @pytest.mark.parametrize("case", ["plain", *TLS])

@@ -77,6 +77,11 @@ in_flight: {{ int .Values.admission.inFlight }}
 principal_rate:
   per_second: {{ .Values.admission.principalRate.perSecond }}
   burst: {{ int .Values.admission.principalRate.burst }}
+max_depth: {{ int .Values.admission.maxDepth }}
+session_calls: {{ int .Values.admission.sessionCalls }}
+session_rate:
+  per_second: {{ .Values.admission.sessionRate.perSecond }}
+  burst: {{ int .Values.admission.sessionRate.burst }}
 {{- end -}}
 
 {{- define "firebreak-gateway.journal" -}}

@@ -69,8 +69,10 @@ MESSAGES: dict[str, bytes] = {
 LARGE = 10 * 1024**2
 SLOWEST = 10 * 1024**2
 """Bytes a second at which a request arrives at least, on a busy machine."""
-SLOW = 0.6
-PATIENCE = 0.2
+SLOW = 0.8
+PATIENCE = 0.4
+"""Seconds that the tool takes to answer, and its caller's deadline: enough to reach the tool on a busy machine, which books at
+once, and too little for its answer."""
 VERSIONS = {"where-classic": "langchain-0.3", "where-new": "assistant"}
 MISSING = "pythons-that-are-not-here.txt"
 

@@ -80,11 +80,22 @@ def test_a_file_must_be_a_key(repository: Path, name: str) -> None:
 
 
 def test_admission_is_as_configured(repository: Path) -> None:
-    usual = {"perSecond": 500.0, "burst": 500}
-    assert values(repository)["admission"] == {"inFlight": 512, "principalRate": usual}
-    added(repository, "admission: {in_flight: 7, principal_rate: {per_second: 3, burst: 4}}\n")
-    made = values(repository, admission={"inFlight": 1})["admission"]
-    assert made == {"inFlight": 7, "principalRate": {"perSecond": 3.0, "burst": 4}}
+    assert values(repository)["admission"] == {
+        "inFlight": 512,
+        "principalRate": {"perSecond": 500.0, "burst": 500},
+        "maxDepth": 8,
+        "sessionCalls": 1024,
+        "sessionRate": {"perSecond": 50.0, "burst": 20},
+    }
+    rates = "principal_rate: {per_second: 3, burst: 4}, session_rate: {per_second: 2, burst: 5}"
+    added(repository, f"admission: {{in_flight: 7, max_depth: 6, session_calls: 9, {rates}}}\n")
+    assert values(repository, admission={"inFlight": 1})["admission"] == {
+        "inFlight": 7,
+        "principalRate": {"perSecond": 3.0, "burst": 4},
+        "maxDepth": 6,
+        "sessionCalls": 9,
+        "sessionRate": {"perSecond": 2.0, "burst": 5},
+    }
 
 
 def test_the_journals_mode_is_as_configured(repository: Path) -> None:
@@ -124,8 +135,8 @@ def test_other_choices_stay(repository: Path) -> None:
 
 
 def test_what_has_no_place_in_values_is_told(repository: Path) -> None:
-    added(repository, "admission: {in_flight: 7, max_depth: 3}\n")
+    added(repository, "admission: {max_depth: 3, max_deadline: 700s}\n")
     loaded = sources.configuration(repository / "firebreak.yaml")
     assert list(gateway.notes(loaded)) == [
-        "admission.max_depth of firebreak.yaml is not in the values: the gateway there has its default"
+        "admission.max_deadline of firebreak.yaml is not in the values: the gateway there has its default"
     ]
