@@ -1,7 +1,9 @@
 """Neighbours: a process of its own that calls a healthy service at a fixed rate and writes down what came of each call.
 
 The load is open: a call is sent when its time has come, whether the ones before were answered or not, and its latency counts
-from that time on. So a stall shows in every call that it held up, not in one. `python -m cli.gameday.load --help`.
+from that time on. So a stall shows in every call that it held up, not in one. What fell due while this process itself stood
+still is sent a little apart: all at once it would be a crowd, which a gateway is right to turn away.
+`python -m cli.gameday.load --help`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from cli.gameday.calls import CALL_ID, headers, new_trace
 
 RATE = 40.0
 """Calls a second."""
+CATCH_UP = 4.0
+"""How many times the rate calls are sent at most."""
 TIMEOUT = 5.0
 MOST_IN_FLIGHT = 200
 """As many as fall due in TIMEOUT seconds: more cannot be waiting for an answer."""
@@ -44,11 +48,13 @@ class Load:
     async def run(self, rate: float) -> None:
         """Returns when `stop` is set, or whoever started this process is gone, and every call has ended."""
         started, number, parent = time.monotonic(), 0, os.getppid()
+        earliest = started
         async with asyncio.TaskGroup() as calls:
             while not self.stop.is_set() and os.getppid() == parent:
                 due = started + number / rate
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                await asyncio.sleep(max(0.0, max(due, earliest) - time.monotonic()))
                 await self._places.acquire()
+                earliest = time.monotonic() + 1 / (CATCH_UP * rate)
                 calls.create_task(self._call(number, due))
                 number += 1
         await self._channel.close()

@@ -41,6 +41,8 @@ async def test_of_too_many_who_send_nothing_the_one_that_waits_longest_is_let_go
         channels = [grpc.aio.insecure_channel(address, options=OWN) for _ in range(3)]
         calls = [channels[0].stream_stream(UNARY)(timeout=10)]
         await calls[0].wait_for_connection()
+        # Connections are read side by side: what is answered on the same one says that the call before it is waited for.
+        assert await channels[0].unary_unary(UNARY)(b"ok", timeout=10) == b"ok"
         calls += [channel.stream_stream(UNARY)(timeout=10) for channel in channels[1:]]
         assert reason(await failure(calls[0])) == "REQUEST_MALFORMED"
         assert await channels[0].unary_unary(UNARY)(b"ok", timeout=10) == b"ok"

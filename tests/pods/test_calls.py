@@ -29,6 +29,7 @@ def test_a_client_with_a_token_of_the_users_issuer_is_answered(cluster: Cluster)
 def test_an_agent_calls_a_tool_as_its_own_service_account(cluster: Cluster) -> None:
     with cluster.caller() as caller:
         said = caller.client.invoke("walker", json.dumps([{"entry": "agent-1"}, {"entry": "agent-2"}]), timeout=10)
+    wait_for(lambda: len(cluster.booked("agent-")) >= 2, "what the tool printed is in its pod's log")
     assert json.loads(said) == cluster.booked("agent-") == ["agent-1", "agent-2"]
     wait_for(lambda: cluster.count(BY_AGENT) >= 2, "the agent's calls are on record")
 
@@ -53,4 +54,7 @@ def test_an_account_of_another_namespace_is_nobody(cluster: Cluster, account: st
     ):
         client.call("tally", {"entry": "stranger"}, timeout=10)
     assert failure.value.reason == "CREDENTIALS_INVALID"
+    with cluster.caller() as caller:
+        assert caller.call("tally", {"entry": f"known-{account}"}) == f"known-{account}"
+    wait_for(lambda: cluster.booked(f"known-{account}"), "what the tool printed is in its pod's log")
     assert cluster.booked("stranger") == []
