@@ -39,7 +39,7 @@ def pod() -> Iterator[Pod]:
 def test_a_name_of_the_list_goes_through_the_proxy(pod: Pod) -> None:
     assert pod.visit(f"{PAGE}/listed") == "page /listed"
     assert "/listed" in pod.visited()
-    assert '"verdict": "allowed"' in pod.log("egress-proxy")
+    until(lambda: '"verdict": "allowed"' in pod.log("egress-proxy"), "the log's line of the connection")
 
 
 @pytest.mark.parametrize("place", ["example.org:80", f"127.0.0.1:{PORT}", "localhost:7600", "169.254.169.254:80"])

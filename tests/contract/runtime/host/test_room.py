@@ -12,6 +12,7 @@ import pytest
 from firebreak_runtime import control
 
 from tests.contract.runtime.host.conftest import Start, settings
+from tests.contract.runtime.host.running import until
 
 ZYGOTE = Path(__file__).with_name("zygote_entry.py")
 
@@ -37,7 +38,7 @@ async def test_where_the_group_cannot_be_entered_the_service_is_served_all_the_s
     with (tmp_path / "cgroup.procs").open() as group:  # not to be written to
         service = await start(options={"workers-group": group.fileno()})
     assert await service.text(do="echo") == "echo"
-    assert "one control group with their host" in service.log.read_text()
+    await until(lambda: "one control group with their host" in service.log.read_text())
 
 
 @pytest.mark.parametrize("processes", [0, 48])

@@ -87,7 +87,8 @@ async def test_workers_that_cannot_start_are_tried_again(start: Start, entrypoin
 async def test_a_worker_without_all_its_tools_serves_and_is_replaced(start: Start) -> None:
     service = await start("coroutine", files={"missing": ""}, workers=1, spare=0)
     (first,) = service.workers()
-    assert service.events("worker misses tools")[0]["missing"] == ["calculator"]
+    told = await until(lambda: service.events("worker misses tools"))
+    assert told[0]["missing"] == ["calculator"]
     assert await service.text(do="echo") == "echo"
     (service.folder / "missing").unlink()
     await until(lambda: service.workers() and first not in service.workers())
