@@ -9,11 +9,12 @@ from typing import Any
 
 from cli.chart.image import Image
 from cli.chart.names import GATEWAY
+from cli.chart.quantities import duration, size
 from cli.chart.service import Described, mapping
 from cli.chart.text import ChartError, Section, as_text, own
 from gateway.adapters.config_files import Loaded
 from gateway.adapters.policy.bundle import policy_files, read_bundle
-from gateway.config import Admission, Rate
+from gateway.config import Admission, Journal, Rate
 from gateway.policy import PolicyError
 
 MOST = 1024**2
@@ -21,7 +22,7 @@ MOST = 1024**2
 
 DERIVED = frozenset({"image", "services", "policies", "admission", "journal"})
 
-_CARRIED = {"in_flight", "principal_rate", "max_depth", "session_calls", "session_rate"}
+_LEFT_OUT = {"policy": {"timeout", "reload"}, "proof": {"every"}}
 
 _PATH = re.compile(r"(?=.{1,200}$)[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
@@ -35,7 +36,7 @@ _ADMISSION = (
 )
 _JOURNAL = """\
 EDIT: a pod's disk keeps no journal, so name the Secret of a PostgreSQL (postgresql.urlSecret). A mode of "" is best-effort
-with it and none without; it is required where journal.mode of firebreak.yaml is."""
+with it and none without; it is required where journal.mode of firebreak.yaml is. What else that file sets of it is here too."""
 
 
 def sections(loaded: Loaded, services: Sequence[Described], image: Image, kept: Mapping[str, Any]) -> list[Section]:
@@ -43,7 +44,7 @@ def sections(loaded: Loaded, services: Sequence[Described], image: Image, kept: 
     config = loaded.config
     said = {service.name: dict(service.said) for service in services}
     _fits("the services' configuration", (as_text([Section(*each)]) for each in said.items()))
-    journal = {**mapping(kept, "journal"), "mode": _mode(loaded, kept)}
+    journal = {**mapping(kept, "journal"), "mode": _mode(loaded, kept), **_recording(config.journal)}
     return [
         Section("services", said, _SERVICES),
         Section("policies", policies(loaded.root / config.policy.path), _POLICIES),
@@ -56,8 +57,9 @@ def sections(loaded: Loaded, services: Sequence[Described], image: Image, kept: 
 
 def notes(loaded: Loaded) -> Iterator[str]:
     """What firebreak.yaml sets that a values file has no place for."""
-    for key in sorted(loaded.config.admission.model_fields_set - _CARRIED):
-        yield f"admission.{key} of {loaded.path.name} is not in the values: the gateway there has its default"
+    for part, settings in _LEFT_OUT.items():
+        for key in sorted(settings & getattr(loaded.config, part).model_fields_set):
+            yield f"{part}.{key} of {loaded.path.name} is not in the values: the gateway there has its default"
     for route in loaded.config.routes:
         yield f"the route {route.name} of {loaded.path.name} is not in the values: only services are"
 
@@ -96,6 +98,8 @@ def _admission(config: Admission) -> dict[str, Any]:
         "maxDepth": config.max_depth,
         "sessionCalls": config.session_calls,
         "sessionRate": _rate(config.session_rate),
+        "requestBytes": size(config.request_bytes),
+        "maxDeadline": duration(config.max_deadline),
     }
 
 
@@ -112,6 +116,23 @@ def _mode(loaded: Loaded, kept: Mapping[str, Any]) -> Any:
     if configured == "best-effort":
         return there if there in ("best-effort", "none") else ""
     return configured
+
+
+def _recording(config: Journal) -> dict[str, Any]:
+    """What firebreak.yaml sets. The rest is the chart's, or somebody's choice for there, which may be a shorter retention."""
+    retention = config.retention
+    every = {
+        "timeout": duration(config.timeout),
+        "buffer": size(config.buffer),
+        "inline": size(config.inline),
+        "retention": {
+            "content": duration(retention.content),
+            "person": duration(retention.person),
+            "record": duration(retention.record),
+            "size": size(retention.size),
+        },
+    }
+    return {key: value for key, value in every.items() if key in config.model_fields_set}
 
 
 def _image(image: Image, kept: Mapping[str, Any]) -> list[Section]:

@@ -15,7 +15,7 @@ from gateway.adapters.config_files import Loaded, load
 from gateway.adapters.telemetry import batches
 from gateway.adapters.telemetry.lines import LineWriter
 from gateway.adapters.telemetry.recorder import make_record
-from gateway.config import Admission, Rate, Telemetry
+from gateway.config import Admission, Journal, Rate, Retention, Telemetry
 from tests.charts.cases import EGRESS, GATEWAY, KEYS, TLS
 from tests.charts.helpers import Object, ci, ci_values, container, containers, one, refusal, render
 from tests.charts.network import matches
@@ -165,10 +165,47 @@ def test_what_is_taken_at_once_is_as_the_values_say(tmp_path: Path):
         "maxDepth": 0,
         "sessionCalls": 9,
         "sessionRate": {"perSecond": 12.5, "burst": 6},
+        "requestBytes": "3KiB",
+        "maxDeadline": "0.5m",
     }
     found = admission({"admission": said})
     assert (found.in_flight, found.max_depth, found.session_calls) == (7, 0, 9)
     assert (found.principal_rate, found.session_rate) == (Rate(per_second=0.5, burst=2), Rate(per_second=12.5, burst=6))
+    assert (found.request_bytes, found.max_deadline) == (3 * 1024, 30.0)
+
+
+@pytest.mark.parametrize("length", ["0s", "0.0s", "10", "1w", "-1s"])
+def test_a_duration_is_one_that_the_gateway_takes(length: str):
+    assert "maxDeadline" in refusal("gateway", ci_values("gateway", "minimal"), {"admission": {"maxDeadline": length}})
+
+
+@pytest.mark.parametrize("size", ["0B", "1KB", "10", "1.5MiB"])
+def test_a_size_is_one_that_the_gateway_takes(size: str):
+    assert "requestBytes" in refusal("gateway", ci_values("gateway", "minimal"), {"admission": {"requestBytes": size}})
+
+
+def test_the_journal_keeps_what_the_values_say_for_as_long(tmp_path: Path):
+    database = {"postgresql": {"urlSecret": {"name": "journal"}}}
+
+    def journal(said: Any) -> Journal:
+        return loaded(objects({"journal": {**database, **said}, "egress": EGRESS}), tmp_path).config.journal
+
+    usual = Journal(mode="best-effort", store="postgresql", dsn_file="/var/run/secrets/journal/dsn", heads="/tmp/heads")
+    assert journal({}) == usual
+    retention = {"content": "0.5h", "person": "2d", "record": "3d", "size": "1GiB"}
+    said = {"mode": "required", "timeout": "250ms", "buffer": "1MiB", "inline": "512B", "retention": retention}
+    changed = {"mode": "required", "timeout": 0.25, "buffer": 1024**2, "inline": 512}
+    assert journal(said) == usual.model_copy(update={**changed, "retention": Retention.model_validate(retention)})
+
+
+def test_policy_sees_the_claims_that_the_values_name(tmp_path: Path):
+    def claims(over: Any) -> Any:
+        users = {**GATEWAY["users"]["users"], **over}
+        issuers = loaded(objects({**GATEWAY["users"], "users": users}), tmp_path).config.identity.issuers
+        return {issuer.name: issuer.claims for issuer in issuers}
+
+    assert claims({}) == {"services": (), "users": ()}
+    assert claims({"claims": ["groups", "email"]}) == {"services": (), "users": ("groups", "email")}
 
 
 @pytest.mark.parametrize("case", ["plain", *TLS])

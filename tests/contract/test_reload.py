@@ -32,6 +32,7 @@ limits:
   concurrency: {concurrency}
   rate: {{per_second: 100000, burst: 100000}}
 """
+UNBOUNDED = "admission: {principal_rate: {per_second: 100000, burst: 100000}}\n"
 OTHER = "  - path: services/other\n    address: unix:other.sock\n"
 
 
@@ -50,7 +51,8 @@ class Changing(Gateway):
         super().__init__(folder)
         self.numbers: dict[str, int] = {}
         self.instances: dict[str, subprocess.Popen[bytes]] = {}
-        self.main = (folder / "firebreak.yaml").read_text()
+        self.main = UNBOUNDED + (folder / "firebreak.yaml").read_text()
+        self.write("firebreak.yaml", self.main)
         self.configure("echo", 32)
         self.configure("other", 32)
 

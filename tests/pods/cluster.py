@@ -84,6 +84,19 @@ class Cluster:
         if wait:
             self.node.settle(GATEWAY)
 
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """The shared values before and after: with the same pods, and nothing of what came between is in force any more."""
+        self.install(self.shared)
+        before = {pod: self.revisions(pod) for pod in self.gateways}
+        yield
+        self.upgrade(self.shared)
+        for pod, what in before.items():
+            wait_for(lambda pod=pod, what=what: self.revisions(pod) == what, "what there was is read")
+            wait_for(lambda pod=pod: self.settled(pod), "what there was is in force")
+            self.healthy(pod)
+        assert self.gateways == [*before]
+
     def upgrade_service(self, name: str, *over: values.Values) -> None:
         self.node.apply(values.service(name, *over))
         self.node.settle(name)
@@ -128,6 +141,15 @@ class Cluster:
         result = CliRunner().invoke(app, words, env={"FIREBREAK_STATE": str(self.node.folder)})
         found: dict[str, Any] = json.loads(result.stdout)
         return found
+
+    def revisions(self, pod: Pod) -> tuple[str, str]:
+        """Of policy and configuration, as the pod has read them."""
+        report = self.status(pod)
+        return report["gateway"]["policy"]["revision"], report["configuration"]["revision"]
+
+    def settled(self, pod: Pod) -> bool:
+        """Whether every service is ready as it was read last: one with new limits comes once it is proven."""
+        return all(row["state"] == "ready" and row["next"] is None for row in self.status(pod)["services"])
 
     def notes(self, pod: Pod) -> str:
         """What doctor says of the gateway's own state."""

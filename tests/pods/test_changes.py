@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from tests.pods.cluster import Cluster, wait_for
-from tests.pods.pod import Pod
 from tests.pods.values import merged
 
 TESTS = "firebreak/main/grants_test.rego"
@@ -18,21 +17,8 @@ GRANTS = "data/grants.yaml"
 
 @pytest.fixture(autouse=True)
 def _unchanged(cluster: Cluster) -> Iterator[None]:
-    """The same pods before and after, and at the end what there was."""
-    cluster.install(cluster.shared)
-    before = {pod: revisions(cluster, pod) for pod in cluster.gateways}
-    yield
-    cluster.upgrade(cluster.shared)
-    for pod, what in before.items():
-        wait_for(lambda pod=pod, what=what: revisions(cluster, pod) == what, "what there was is in force")
-        cluster.healthy(pod)
-    assert cluster.gateways == [*before]
-
-
-def revisions(cluster: Cluster, pod: Pod) -> tuple[str, str]:
-    """Of policy and configuration."""
-    report = cluster.status(pod)
-    return report["gateway"]["policy"]["revision"], report["configuration"]["revision"]
+    with cluster.unchanged():
+        yield
 
 
 def policy(cluster: Cluster, file: str, text: str) -> dict[str, Any]:
@@ -49,14 +35,14 @@ def test_a_grant_that_is_taken_away(cluster: Cluster) -> None:
 
 
 def test_a_policy_whose_tests_fail_never_replaces_the_one_in_force(cluster: Cluster) -> None:
-    before = {pod: revisions(cluster, pod) for pod in cluster.gateways}
+    before = {pod: cluster.revisions(pod) for pod in cluster.gateways}
     wrong = cluster.policies[TESTS] + "\ntest_that_fails if 1 == 2\n"
     cluster.upgrade(policy(cluster, TESTS, wrong))
     for pod in cluster.gateways:
         wait_for(lambda pod=pod: "the policy on disk is not in force" in cluster.notes(pod), "doctor tells")
         said = cluster.status(pod)["gateway"]["policy"]
         assert TESTS in said["error"] and "test_that_fails" in said["error"]
-        assert revisions(cluster, pod) == before[pod]
+        assert cluster.revisions(pod) == before[pod]
         assert cluster.reason(pod, "tally", {"entry": "allowed"}) == ""
         assert not cluster.well(pod)
 

@@ -13,28 +13,20 @@ from tests.pods.values import merged
 
 @pytest.fixture(autouse=True)
 def _back(cluster: Cluster) -> Iterator[None]:
-    cluster.install(cluster.shared)
-    yield
-    with cluster.without_redis():
-        """Nothing: what was counted here is not for the tests that follow."""
-    cluster.upgrade(cluster.shared)
-    for pod in cluster.gateways:
-        cluster.healthy(pod)
+    with cluster.unchanged():
+        yield
+        with cluster.without_redis():
+            """Nothing: what was counted here is not for the tests that follow."""
 
 
 def limit(cluster: Cluster, burst: int) -> None:
     """From now on so many calls of tally may be made, and then none for a long time."""
     rate = {"services": {"tally": {"limits": {"rate": {"per_second": 0.0001, "burst": burst}}}}}
-    before = {pod: cluster.status(pod)["configuration"]["revision"] for pod in cluster.gateways}
+    before = {pod: cluster.revisions(pod) for pod in cluster.gateways}
     cluster.upgrade(merged(cluster.shared, rate))
     for pod, revision in before.items():
-        wait_for(lambda pod=pod, old=revision: cluster.status(pod)["configuration"]["revision"] != old, "it is read")
-        wait_for(lambda pod=pod: settled(cluster, pod), "the limit is in force")
-
-
-def settled(cluster: Cluster, pod: Pod) -> bool:
-    row = next(row for row in cluster.status(pod)["services"] if row["name"] == "tally")
-    return row["state"] == "ready" and row["next"] is None
+        wait_for(lambda pod=pod, old=revision: cluster.revisions(pod) != old, "it is read")
+        wait_for(lambda pod=pod: cluster.settled(pod), "the limit is in force")
 
 
 def answered(cluster: Cluster, pod: Pod, tries: int) -> int:

@@ -55,6 +55,7 @@ issuers:
     audience: {{ .audience | quote }}
     jwks: {{ include "firebreak-gateway.jwksPlace" (dict "jwks" .jwks "file" "users.json") }}
     prefix: "user:"
+    claims: {{ toJson .claims }}
   {{- end }}
   {{- end }}
 {{- end -}}
@@ -82,6 +83,8 @@ session_calls: {{ int .Values.admission.sessionCalls }}
 session_rate:
   per_second: {{ .Values.admission.sessionRate.perSecond }}
   burst: {{ int .Values.admission.sessionRate.burst }}
+request_bytes: {{ .Values.admission.requestBytes }}
+max_deadline: {{ .Values.admission.maxDeadline }}
 {{- end -}}
 
 {{- define "firebreak-gateway.journal" -}}
@@ -90,6 +93,12 @@ mode: {{ include "firebreak-gateway.journalMode" . }}
 store: postgresql
 dsn_file: /var/run/secrets/journal/dsn
 heads: /tmp/heads
+{{- if eq (include "firebreak-gateway.journalMode" .) "required" }}
+timeout: {{ .Values.journal.timeout }}
+{{- end }}
+buffer: {{ .Values.journal.buffer }}
+inline: {{ .Values.journal.inline }}
+retention: {{ toJson .Values.journal.retention }}
 {{- end }}
 {{- end -}}
 

@@ -88,8 +88,8 @@ def test_a_folder_of_any_name_can_be_pasted(chart: Chart, tmp_path: Path) -> Non
 
 def test_what_is_left_out_is_told(chart: Chart, repository: Path) -> None:
     file = repository / "firebreak.yaml"
-    file.write_text(file.read_text() + "admission: {max_deadline: 700s}\n")
-    assert "note: admission.max_deadline of firebreak.yaml is not in the values" in chart("gateway").stderr
+    file.write_text(file.read_text() + "proof: {every: 30s}\n")
+    assert "note: proof.every of firebreak.yaml is not in the values" in chart("gateway").stderr
     assert "note:" not in chart("calculator").stderr
 
 

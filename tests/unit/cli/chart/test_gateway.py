@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from cli.chart import gateway, sources
 from cli.chart.image import Image
 from cli.chart.text import ChartError, as_dict, as_text
 from gateway.adapters.policy.bundle import policy_files, read_bundle
+from gateway.config import Admission
 
 
 def values(repository: Path, asked: Image | None = None, **there: Any) -> dict[str, Any]:
@@ -86,16 +88,26 @@ def test_admission_is_as_configured(repository: Path) -> None:
         "maxDepth": 8,
         "sessionCalls": 1024,
         "sessionRate": {"perSecond": 50.0, "burst": 20},
+        "requestBytes": "4MiB",
+        "maxDeadline": "10m",
     }
     rates = "principal_rate: {per_second: 3, burst: 4}, session_rate: {per_second: 2, burst: 5}"
-    added(repository, f"admission: {{in_flight: 7, max_depth: 6, session_calls: 9, {rates}}}\n")
+    bounds = "max_depth: 6, session_calls: 9, request_bytes: 3MiB, max_deadline: 170s"
+    added(repository, f"admission: {{in_flight: 7, {bounds}, {rates}}}\n")
     assert values(repository, admission={"inFlight": 1})["admission"] == {
         "inFlight": 7,
         "principalRate": {"perSecond": 3.0, "burst": 4},
         "maxDepth": 6,
         "sessionCalls": 9,
         "sessionRate": {"perSecond": 2.0, "burst": 5},
+        "requestBytes": "3MiB",
+        "maxDeadline": "170s",
     }
+
+
+def test_every_setting_of_admission_has_its_place(repository: Path) -> None:
+    names = {re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name) for name in values(repository)["admission"]}
+    assert names == set(Admission.model_fields)
 
 
 def test_the_journals_mode_is_as_configured(repository: Path) -> None:
@@ -130,13 +142,29 @@ def test_the_image_is_the_charts_unless_it_was_asked_for(repository: Path) -> No
     assert values(repository, image={"tag": "1"}, replicas=3)["image"] == {"tag": "1"}
 
 
+def test_what_is_set_of_the_journal_is_as_configured_and_the_rest_stays(repository: Path) -> None:
+    chosen = {"buffer": "1MiB", "retention": {"content": "1d", "person": "2d", "record": "3d", "size": "1GiB"}}
+    assert values(repository, journal=chosen)["journal"] == {"mode": "", **chosen}
+    added(repository, "journal: {mode: required, timeout: 2s, inline: 1KiB, retention: {content: 7d, size: 2GiB}}\n")
+    retention = {"content": "7d", "person": "90d", "record": "365d", "size": "2GiB"}
+    assert values(repository, journal=chosen)["journal"] == {
+        "mode": "required",
+        "timeout": "2s",
+        "buffer": "1MiB",
+        "inline": "1KiB",
+        "retention": retention,
+    }
+
+
 def test_other_choices_stay(repository: Path) -> None:
     assert values(repository, replicas=3)["replicas"] == 3
 
 
 def test_what_has_no_place_in_values_is_told(repository: Path) -> None:
-    added(repository, "admission: {max_depth: 3, max_deadline: 700s}\n")
-    loaded = sources.configuration(repository / "firebreak.yaml")
-    assert list(gateway.notes(loaded)) == [
-        "admission.max_deadline of firebreak.yaml is not in the values: the gateway there has its default"
+    file = repository / "firebreak.yaml"
+    file.write_text(file.read_text().replace("{path: policies}", "{path: policies, timeout: 1s}"))
+    added(repository, "admission: {max_depth: 3}\nproof: {every: 30s}\n")
+    assert list(gateway.notes(sources.configuration(file))) == [
+        "policy.timeout of firebreak.yaml is not in the values: the gateway there has its default",
+        "proof.every of firebreak.yaml is not in the values: the gateway there has its default",
     ]
