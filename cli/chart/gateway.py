@@ -60,6 +60,9 @@ def notes(loaded: Loaded) -> Iterator[str]:
     for part, settings in _LEFT_OUT.items():
         for key in sorted(settings & getattr(loaded.config, part).model_fields_set):
             yield f"{part}.{key} of {loaded.path.name} is not in the values: the gateway there has its default"
+    for issuer in loaded.config.identity.issuers:
+        if issuer.claims:
+            yield f"claims of the issuer {issuer.name} of {loaded.path.name} are not in the values: set users.claims there"
     for route in loaded.config.routes:
         yield f"the route {route.name} of {loaded.path.name} is not in the values: only services are"
 

@@ -174,6 +174,25 @@ def test_what_is_taken_at_once_is_as_the_values_say(tmp_path: Path):
     assert (found.request_bytes, found.max_deadline) == (3 * 1024, 30.0)
 
 
+@pytest.mark.parametrize(
+    ("name", "least", "below"),
+    [
+        ("maxDepth", 0, -1),
+        ("sessionCalls", 1, 0),
+        ("sessionRate", {"perSecond": 0.001, "burst": 1}, {"perSecond": 0.001, "burst": 0}),
+        ("sessionRate", {"perSecond": 0.001, "burst": 1}, {"perSecond": 0, "burst": 1}),
+    ],
+)
+def test_what_is_taken_has_a_least_value(name: str, least: Any, below: Any):
+    assert objects({"admission": {name: least}})
+    assert name in refusal("gateway", ci_values("gateway", "minimal"), {"admission": {name: below}})
+
+
+def test_calls_go_sixty_four_deep_at_most():
+    assert objects({"admission": {"maxDepth": 64}})
+    assert "maxDepth" in refusal("gateway", ci_values("gateway", "minimal"), {"admission": {"maxDepth": 65}})
+
+
 @pytest.mark.parametrize("length", ["0s", "0.0s", "10", "1w", "-1s"])
 def test_a_duration_is_one_that_the_gateway_takes(length: str):
     assert "maxDeadline" in refusal("gateway", ci_values("gateway", "minimal"), {"admission": {"maxDeadline": length}})

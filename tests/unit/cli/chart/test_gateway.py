@@ -163,8 +163,13 @@ def test_other_choices_stay(repository: Path) -> None:
 def test_what_has_no_place_in_values_is_told(repository: Path) -> None:
     file = repository / "firebreak.yaml"
     file.write_text(file.read_text().replace("{path: policies}", "{path: policies, timeout: 1s}"))
+    keys = "audience: firebreak, jwks: keys.json"
+    staff = f"{{name: staff, issuer: https://staff.example, {keys}, claims: [groups]}}"
+    issuers = f"[{staff}, {{name: guests, issuer: https://guests.example, {keys}}}]"
+    file.write_text(file.read_text().replace("{session_keys: keys}", f"{{session_keys: keys, issuers: {issuers}}}"))
     added(repository, "admission: {max_depth: 3}\nproof: {every: 30s}\n")
     assert list(gateway.notes(sources.configuration(file))) == [
         "policy.timeout of firebreak.yaml is not in the values: the gateway there has its default",
         "proof.every of firebreak.yaml is not in the values: the gateway there has its default",
+        "claims of the issuer staff of firebreak.yaml are not in the values: set users.claims there",
     ]
